@@ -1,0 +1,174 @@
+"""The noun `space`: what may be built.
+
+An architecture is a tuple of choices; a space gives the choices their meaning. Everything is keyed by the canonical
+form, so that equal networks are never paid for twice.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+from torch import nn
+
+from nassay.errors import UserError
+from nassay.registry import Registry
+from nassay.spaces.network import Network
+
+Head = Callable[[int], nn.Module]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Architecture:
+    """An immutable point of a space: the space's name and one option index per choice."""
+
+    space: str
+    choices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A labelled directed acyclic graph, for drawings, topology-only estimators and graph networks.
+
+    Attributes:
+        labels: one operation name per node; node 0 is the input, the last node the output.
+        edges: pairs (i, j), i < j.
+    """
+
+    labels: tuple[str, ...]
+    edges: tuple[tuple[int, int], ...]
+
+
+class Space(ABC):
+    """A search space over networks for inputs of `input_shape` with `num_outputs` outputs.
+
+    Args:
+        input_shape: (C, H, W) of one input.
+        num_outputs: number of outputs (classes) of the head.
+
+    Sub-classes set `name` and `options` (the number of options of each choice). Where options have a size, they are
+    ordered from small to large, so that lowering an index never makes the network larger.
+    """
+
+    name: ClassVar[str]
+    options: tuple[int, ...]
+
+    def __init__(self, input_shape: tuple[int, int, int] = (3, 32, 32), num_outputs: int = 10) -> None:
+        if len(input_shape) != 3 or min(input_shape) < 1:
+            raise UserError(f"input_shape must be three positive numbers (C, H, W), found {input_shape}.")
+        if num_outputs < 1:
+            raise UserError(f"num_outputs must be at least 1, found {num_outputs}.")
+        self.input_shape = input_shape
+        self.num_outputs = num_outputs
+
+    @property
+    def size(self) -> int:
+        """Number of encodings, isomorphic ones counted apart."""
+        return prod(self.options)
+
+    # What a space must say ---------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def build(self, architecture: Architecture, *, width: float = 1.0, head: Head | None = None) -> Network:
+        """The network, freshly initialised from torch's global generator.
+
+        Args:
+            architecture: a point of this space.
+            width: factor on every internal channel count (a fidelity, not a choice).
+            head: maps the trunk's channel count to a head module; None gives global pooling and a linear layer.
+        """
+
+    @abstractmethod
+    def graph(self, architecture: Architecture) -> Graph:
+        """The architecture as a labelled DAG (of the cell for cell spaces, of the blocks for macro spaces)."""
+
+    @abstractmethod
+    def to_string(self, architecture: Architecture) -> str:
+        """The field's own string for the architecture, or a readable one where there is none."""
+
+    @abstractmethod
+    def from_string(self, text: str) -> Architecture:
+        """Inverse of `to_string`.
+
+        Raises:
+            UserError: the text is not an architecture of this space.
+        """
+
+    # What follows from the choices -------------------------------------------------------------------------------
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """One representative for all encodings of the same network; the identity unless a space knows better."""
+        return self.check(architecture)
+
+    def smallest(self) -> Architecture:
+        """The architecture with the least parameters, MACs and memory that still connects input to output."""
+        return self.canonical(Architecture(self.name, (0,) * len(self.options)))
+
+    def check(self, architecture: Architecture) -> Architecture:
+        """Returns the architecture if it is a point of this space.
+
+        Raises:
+            UserError: another space's, a wrong length, or an option out of range.
+        """
+        if architecture.space != self.name:
+            raise UserError(f"This is the space {self.name!r}, the architecture is of {architecture.space!r}.")
+        found = architecture.choices
+        if len(found) != len(self.options) or any(not 0 <= c < n for c, n in zip(found, self.options, strict=True)):
+            raise UserError(f"{found} is not a point of {self.name!r}: its choices have {self.options} options.")
+        return architecture
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """A canonical architecture, every choice uniform."""
+        return self.canonical(Architecture(self.name, tuple(int(rng.integers(n)) for n in self.options)))
+
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
+        """All canonical architectures that differ in one choice, without the architecture itself, sorted."""
+        here = self.canonical(architecture)
+        near = {
+            self._replace(here, i, option) for i, n in enumerate(self.options) for option in range(n)
+        }
+        return sorted(near - {here})
+
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """A random neighbour: one choice changed, the network changed with it."""
+        here = self.canonical(architecture)
+        while True:
+            i = int(rng.integers(len(self.options)))
+            near = self._replace(here, i, int(rng.integers(self.options[i])))
+            if near != here:
+                return near
+
+    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
+        """Each choice from one of two parents, by a fair coin."""
+        coins = rng.integers(2, size=len(self.options))
+        mixed = tuple(int(x if c else y) for x, y, c in zip(a.choices, b.choices, coins, strict=True))
+        return self.canonical(Architecture(self.name, mixed))
+
+    def shrink(self, architecture: Architecture, rng: np.random.Generator) -> Architecture | None:
+        """One random choice lowered, for sampling under limits; None where nothing can be lowered."""
+        lowerable = [i for i, c in enumerate(architecture.choices) if c > 0]
+        rng.shuffle(lowerable)
+        for i in lowerable:
+            smaller = self._replace(architecture, i, int(rng.integers(architecture.choices[i])))
+            if smaller != architecture:
+                return smaller
+        return None
+
+    def encode(self, architecture: Architecture) -> np.ndarray:
+        """One-hot encoding of the canonical choices, float32 array of length sum(options)."""
+        here = self.canonical(architecture)
+        return np.concatenate(
+            [np.eye(n, dtype=np.float32)[c] for c, n in zip(here.choices, self.options, strict=True)]
+        )
+
+    def _replace(self, architecture: Architecture, position: int, option: int) -> Architecture:
+        choices = list(architecture.choices)
+        choices[position] = option
+        return self.canonical(Architecture(self.name, tuple(choices)))
+
+
+spaces: Registry[type[Space]] = Registry(
+    "space", ("nassay.spaces.nb201", "nassay.spaces.mobile", "nassay.spaces.resnet")
+)
