@@ -1,0 +1,113 @@
+"""Labelled images in memory: what every reader returns and what a task is made from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nassay.errors import UserError
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """Labelled images of one size, with the splits their source came with.
+
+    Attributes:
+        x: (N, C, H, W) uint8 (0..255) or finite float32.
+        y: (N,) int64 indices into `classes`.
+        classes: names of the classes; every one has an image.
+        name: what the source is called.
+        split: (N,) strings: "train", "validation", "test", or "" where the source doesn't say; None: all "".
+        notes: sentences on what was done to the user's data, each said once.
+        preprocessing: JSON-ready facts: how a file or array becomes one item of `x` (`describe_input`).
+
+    Raises:
+        UserError: what was given cannot be learnt from: empty, wrong dtypes or lengths, NaN, one class.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    classes: tuple[str, ...]
+    name: str
+    split: np.ndarray = None  # type: ignore[assignment]
+    notes: tuple[str, ...] = ()
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.split is None:
+            object.__setattr__(self, "split", np.full(len(self.y), "", dtype="U10"))
+        if not self.preprocessing:
+            object.__setattr__(self, "preprocessing", describe_input(self.x))
+        self._check_images()
+        self._check_labels()
+
+    def _check_images(self) -> None:
+        if self.x.ndim != 4 or self.x.dtype not in (np.uint8, np.float32):
+            raise UserError(
+                f"{self.name}: images must be (N, C, H, W) uint8 or float32, "
+                f"found {self.x.shape} {self.x.dtype}."
+            )
+        if self.x.size == 0:
+            raise UserError(f"{self.name}: there are no images, found an array of shape {self.x.shape}.")
+        if self.x.dtype == np.float32:
+            bad = [i for i, image in enumerate(self.x) if not np.isfinite(image).all()]
+            if bad:
+                raise UserError(
+                    f"{self.name}: {len(bad)} of {len(self.x)} images contain NaN or infinity, "
+                    f"the first is image {bad[0]}. Replace or drop them."
+                )
+
+    def _check_labels(self) -> None:
+        if self.y.shape != (len(self.x),) or self.split.shape != (len(self.x),):
+            raise UserError(
+                f"{self.name}: there must be one label and one split for each image, "
+                f"found {len(self.x)} images, labels of shape {self.y.shape} and splits of shape {self.split.shape}."
+            )
+        unknown = sorted(set(np.unique(self.split).tolist()) - {*SPLITS, ""})
+        if unknown:
+            raise UserError(
+                f"{self.name}: splits are called {', '.join(SPLITS)}, found {', '.join(unknown)}."
+            )
+        if len(self.classes) < 2:
+            raise UserError(
+                f"{self.name}: classification needs at least two classes, found {len(self.classes)}: "
+                f"{', '.join(self.classes) or 'none'}."
+            )
+        present = np.unique(self.y)
+        if not np.array_equal(present, np.arange(len(self.classes))):
+            raise UserError(
+                f"{self.name}: labels must be 0..{len(self.classes) - 1}, each present, "
+                f"found {present[:10].tolist()} for {len(self.classes)} classes."
+            )
+
+
+def describe_input(x: np.ndarray, *, mode: str = "array", resize: str = "none") -> dict[str, Any]:
+    """The `preprocessing` facts of (N, C, H, W) images: all between a user's file and the network's input.
+
+    Args:
+        x: the images as stored.
+        mode: Pillow's mode that files are converted to, or "array" for arrays.
+        resize: "none", or how other sizes are brought to (H, W).
+
+    Returns:
+        mode, channels, height, width (pixels), resize, layout, dtype and scale (factor on the stored values).
+    """
+    channels, height, width = (int(n) for n in x.shape[1:]) if x.ndim == 4 else (0, 0, 0)
+    return {
+        "mode": mode,
+        "channels": channels,
+        "height": height,
+        "width": width,
+        "resize": resize,
+        "layout": "NCHW",
+        "dtype": "float32",
+        "scale": scale_of(x),
+    }
+
+
+def scale_of(x: np.ndarray) -> float:
+    """The factor from stored values to the network's raw input: 1/255 for uint8, 1 for float32."""
+    return 1 / 255 if x.dtype == np.uint8 else 1.0
