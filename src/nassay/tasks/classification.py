@@ -89,7 +89,7 @@ class Classification(Task):
         return augment_images(x)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Cross-entropy of (N, classes) logits against (N,) indices, label smoothing 0.1 (arXiv:1512.00567)."""
+        """Cross-entropy of (N, classes) logits against (N,) indices, smoothed by 0.1 (arXiv:1512.00567)."""
         return functional.cross_entropy(outputs, targets, label_smoothing=LABEL_SMOOTHING)
 
     def metric_of(self, outputs: Tensor, targets: Tensor) -> float:

@@ -1,6 +1,6 @@
 """Labelled images in memory: what every reader returns and what a task is made from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,13 @@ import numpy as np
 from nassay.errors import UserError
 
 SPLITS = ("train", "validation", "test")
+SPLIT_ALIASES = {
+    "train": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+}
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ class ImageData:
         if self.y.shape != (len(self.x),) or self.split.shape != (len(self.x),):
             raise UserError(
                 f"{self.name}: there must be one label and one split for each image, "
-                f"found {len(self.x)} images, labels of shape {self.y.shape} and splits of shape {self.split.shape}."
+                f"found {len(self.x)} images, labels {self.y.shape} and splits {self.split.shape}."
             )
         unknown = sorted(set(np.unique(self.split).tolist()) - {*SPLITS, ""})
         if unknown:
@@ -74,7 +81,7 @@ class ImageData:
         if len(self.classes) < 2:
             raise UserError(
                 f"{self.name}: classification needs at least two classes, found {len(self.classes)}: "
-                f"{', '.join(self.classes) or 'none'}."
+                f"{first_few(self.classes) or 'none'}."
             )
         present = np.unique(self.y)
         if not np.array_equal(present, np.arange(len(self.classes))):
@@ -111,3 +118,9 @@ def describe_input(x: np.ndarray, *, mode: str = "array", resize: str = "none") 
 def scale_of(x: np.ndarray) -> float:
     """The factor from stored values to the network's raw input: 1/255 for uint8, 1 for float32."""
     return 1 / 255 if x.dtype == np.uint8 else 1.0
+
+
+def first_few(names: Sequence[str], limit: int = 5) -> str:
+    """The first names of a list, and how many more there are, for messages."""
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more

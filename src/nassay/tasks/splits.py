@@ -1,12 +1,14 @@
 """Train, validation and test: the source's own splits where it has them, else stratified draws from a seed.
 
-Every class keeps at least one image in each drawn split and in train, which scikit-learn's stratified splitters
-don't promise for rare classes; so a class needs one image more than there are splits to draw.
+Every class keeps at least one image in each drawn split and in train, which scikit-learn's stratified
+splitters don't promise for rare classes; so a class needs one image more than there are splits to draw: three
+where the source has no splits.
 """
 
 import numpy as np
 
 from nassay.errors import UserError
+from nassay.tasks.image_data import first_few
 
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.2
@@ -52,11 +54,10 @@ def _check_counts(y: np.ndarray, classes: tuple[str, ...], missing: list[str]) -
     counts = np.bincount(y, minlength=len(classes))
     few = [f"{name} ({count})" for name, count in zip(classes, counts, strict=True) if count < needed]
     if few:
-        purpose = " and one each for " + " and ".join(missing) if missing else ""
-        more = f" and {len(few) - 10} more" if len(few) > 10 else ""
+        purpose = ", one each for " + " and ".join(["train", *missing])
         raise UserError(
-            f"Every class needs at least {needed} image(s) to split: one to train{purpose}. "
-            f"Too few in: {', '.join(few[:10])}{more}. Add images of them or leave these classes out."
+            f"Every class needs at least {needed} training image{'s' * (needed > 1)}{purpose}. Too few in: "
+            f"{first_few(few)}. Add images of these classes or leave them out."
         )
 
 
@@ -75,5 +76,5 @@ def _absent(y: np.ndarray, split: np.ndarray, classes: tuple[str, ...]) -> list[
     for name in ("validation", "test"):
         lacking = sorted(set(range(len(classes))) - set(y[split == name].tolist()))
         if lacking:
-            notes.append(f"The {name} split has no image of: {', '.join(classes[i] for i in lacking[:10])}.")
+            notes.append(f"The {name} split has no image of: {first_few([classes[i] for i in lacking])}.")
     return notes
