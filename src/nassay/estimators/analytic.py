@@ -137,7 +137,7 @@ def _layer(step: _Step) -> Layer:
     formula = flop_registry.get(operation.func._overloadpacket)
     if weighted and formula is None and kind not in _WEIGHTED_WITHOUT_MACS:
         raise UserError(
-            f"{operation.module or 'The network'} applies weights by {operation.func}, which no rule counts as "
+            f"{operation.module or 'The network'} applies weights by {operation.func}; no rule counts its "
             "multiply-accumulates. Use convolutions, linear layers or matrix products instead."
         )
     is_conv = kind in ("conv", "depthwise")

@@ -1,7 +1,7 @@
 """Latency on this machine, measured with ONNX Runtime on the CPU.
 
 Runs are timed one by one, in short rounds. Other processes only ever make a run slower, and they do so in
-bursts; so a round is summarised by its median, and the latency is the median of the faster half of the rounds.
+bursts; so a round stands for its median, and the latency is the median of the faster half of the rounds.
 Measuring stops after 0.1 s if that value has moved by less than 1 % over the last rounds, else after 0.4 s.
 """
 
@@ -153,7 +153,7 @@ def _central(rounds: Sequence[np.ndarray]) -> float:
 class LatencyEstimator(Estimator):
     """Measured latency of a space's architectures on this machine, in ms.
 
-    Weights don't change the latency, so networks are built with whatever initialisation the space gives, and the
+    Weights don't change the latency, so networks are built with whatever initialisation the space gives; the
     global random state is restored.
 
     Args:
