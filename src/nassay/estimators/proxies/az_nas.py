@@ -1,0 +1,212 @@
+"""AZ-NAS: four weakly correlated scores of one pass on noise (Lee & Ham, CVPR 2024, arXiv:2403.19232).
+
+Of the stage outputs F_0 .. F_{L-1}, each B x C x H x W, with Kaiming-normal weights and Gaussian noise as
+input:
+
+expressivity   sum_l e_l,  e_l = entropy of the normalised eigenvalues of F_l's channel covariance
+progressivity  min_l (e_l - e_{l-1})
+trainability   mean_l (2 - s_l - 1 / (s_l + 1e-6)),  s_l = spectral norm of stage l's mean channel Jacobian
+complexity     MACs
+
+The scores of a set of networks are combined by `aggregate`. Differs from the authors' code: eigenvalues,
+which rounding can make negative there, are clamped at 0 and taken in float64; each block's Jacobian is taken
+as soon as the block has run; a non-integer stride is rounded up and padded with zeros.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from nassay.estimators.proxies.aggregation import log_rank_sum
+from nassay.estimators.proxies.base import Setting, Signal, Unmeasurable, proxies
+from nassay.estimators.proxies.passes import Pass, rows
+from nassay.estimators.proxies.streams import derived_seed
+
+PARTS = ("az_expressivity", "az_progressivity", "az_trainability", "az_complexity")
+SETTING = Setting(init="kaiming", input="noise", cut=True)
+PAPER = "Lee & Ham, CVPR 2024, arXiv:2403.19232"
+
+
+def aggregate(parts: Mapping[str, Sequence[float | None]]) -> list[float | None]:
+    """The AZ-NAS score of each of m networks: the log-sum of its ranks; None, no value, ranks lowest.
+
+    Args:
+        parts: m values per score, by name; any subset of `PARTS` (the paper leaves progressivity out for
+            ViTs).
+    """
+    return log_rank_sum(list(parts.values()))
+
+
+def spectral_entropy(feature: Tensor) -> float:
+    """Entropy (nats) of the normalised spectrum of the channel covariance of (B, C, H, W); NaN for a constant
+    map.
+    """
+    x = rows(feature).flatten(0, 1)
+    centred = x - x.mean(0)
+    spectrum = torch.linalg.eigvalsh((centred.T @ centred).double()).clamp(min=0)
+    p = spectrum / spectrum.sum()
+    return -float((p * (p + 1e-8).log()).sum())
+
+
+class StageEntropies(Signal):
+    """The isotropy of every stage's features.
+
+    Attributes:
+        entropies: e_0 .. e_{L-1}, in nats.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.entropies: list[float] = []
+
+    def stage(self, feature: Tensor, previous: Tensor | None) -> None:  # noqa: ARG002
+        """Reduce the map to one number."""
+        self.entropies.append(spectral_entropy(feature.detach()))
+
+    def finish(self, run: Pass, outputs: Tensor) -> None:  # noqa: ARG002
+        """Check that there is something to compare.
+
+        Raises:
+            Unmeasurable: fewer than two stages, or a constant map.
+        """
+        if len(self.entropies) < 2:
+            raise Unmeasurable("fewer than two stages with (B, C, H, W) features were seen")
+        if any(math.isnan(e) for e in self.entropies):
+            raise Unmeasurable("a stage's features are constant")
+
+
+def on_grid(t: Tensor, height: int, width: int) -> Tensor:
+    """(B, C, H, W) to (B height width, C s_h s_w): each cell of the coarser grid holds its s_h x s_w values
+    as channels.
+    """
+    b, c, h, w = t.shape
+    down, right = -(-h // height), -(-w // width)
+    t = (
+        pad(t, (0, width * right - w, 0, height * down - h))
+        if (h, w) != (height * down, width * right)
+        else t
+    )
+    cells = t.reshape(b, c, height, down, width, right).permute(0, 2, 4, 1, 3, 5)
+    return cells.reshape(b * height * width, c * down * right)
+
+
+class BlockJacobians(Signal):
+    """The gain of every block: the spectral norm of its mean channel Jacobian, estimated with one random
+    direction.
+
+    Attributes:
+        gains: s_1 .. s_{L-1}.
+        identity: whether a stage hands its input on unchanged.
+    """
+
+    gradients = frozenset({"stages"})
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.gains: list[float] = []
+        self.identity = False
+        self._rng = np.random.default_rng(derived_seed(seed, "directions"))
+
+    def stage(self, feature: Tensor, previous: Tensor | None) -> None:
+        """A = G' V / n, with V random signs of the stage's shape and G = d<F, V> / d(previous F)."""
+        if previous is None or not feature.requires_grad:
+            return
+        v = self._signs(feature)
+        (g,) = torch.autograd.grad(feature, previous, v, allow_unused=True)
+        if g is None:
+            return
+        self.identity |= g.shape == v.shape and bool((g == v).all())
+        height, width = (min(a, b) for a, b in zip(g.shape[2:], v.shape[2:], strict=True))
+        jacobian = on_grid(g, height, width).T @ on_grid(v, height, width) / (len(v) * height * width)
+        self.gains.append(float(torch.linalg.matrix_norm(jacobian, 2)))
+
+    def finish(self, run: Pass, outputs: Tensor) -> None:  # noqa: ARG002
+        """Check that a block was seen.
+
+        Raises:
+            Unmeasurable: no stage depends on the one before it.
+        """
+        if not self.gains:
+            raise Unmeasurable("no stage with (B, C, H, W) features depends on the one before it")
+
+    def _signs(self, like: Tensor) -> Tensor:
+        """Random signs, the same for a shape in every layout."""
+        b, c, h, w = like.shape
+        bits = np.unpackbits(
+            np.frombuffer(self._rng.bytes(-(-like.numel() // 8)), np.uint8), count=like.numel()
+        )
+        return torch.from_numpy(bits).to(like).mul_(2).sub_(1).view(b, h, w, c).permute(0, 3, 1, 2)
+
+
+class MacCount(Signal):
+    """MACs of convolutions and linear layers.
+
+    Attributes:
+        macs: per sample.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.macs = 0.0
+
+    def product(self, macs: int) -> None:
+        """Add a layer."""
+        self.macs += macs
+
+    def finish(self, run: Pass, outputs: Tensor) -> None:  # noqa: ARG002
+        """Divide by the batch size."""
+        self.macs /= len(run.x)
+
+
+@proxies.register(
+    "az_expressivity",
+    direction=+1,
+    setting=SETTING,
+    signals=(StageEntropies,),
+    needs=frozenset(),
+    paper=PAPER,
+)
+def az_expressivity(features: StageEntropies) -> float:
+    """Sum of the stages' spectral entropies: how isotropic the features are."""
+    return sum(features.entropies)
+
+
+@proxies.register(
+    "az_progressivity",
+    direction=+1,
+    setting=SETTING,
+    signals=(StageEntropies,),
+    needs=frozenset(),
+    paper=PAPER,
+)
+def az_progressivity(features: StageEntropies) -> float:
+    """Smallest growth of the spectral entropy from a stage to the next."""
+    e = features.entropies
+    return min(after - before for before, after in zip(e, e[1:], strict=False))
+
+
+@proxies.register(
+    "az_trainability",
+    direction=+1,
+    setting=SETTING,
+    signals=(BlockJacobians,),
+    needs=frozenset({"gradients"}),
+    paper=PAPER,
+)
+def az_trainability(blocks: BlockJacobians) -> float:
+    """How close to 1 the gain of every block is; 0 is best."""
+    if blocks.identity:
+        raise Unmeasurable("a stage hands its input on unchanged")
+    return sum(2 - s - 1 / (s + 1e-6) for s in blocks.gains) / len(blocks.gains)
+
+
+@proxies.register(
+    "az_complexity", direction=+1, setting=SETTING, signals=(MacCount,), needs=frozenset(), paper=PAPER
+)
+def az_complexity(count: MacCount) -> float:
+    """MACs of one sample, more counting as better."""
+    return count.macs

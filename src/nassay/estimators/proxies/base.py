@@ -1,0 +1,128 @@
+"""The nouns of a proxy: the batch it looks at, the setting it runs in, the signals it is a function of.
+
+A proxy is a short pure function of finished signals, registered with its direction, setting, signals and
+paper. A signal listens to a pass of the network and keeps what its proxies need. Proxies of one setting share
+a pass.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from nassay.errors import UserError
+from nassay.estimators.proxies.streams import generator
+from nassay.registry import Registry
+
+if TYPE_CHECKING:
+    from nassay.estimators.proxies.probe import Pass
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The inputs and labels that proxies look at.
+
+    Attributes:
+        x: (B, C, H, W) float32 inputs, normalised as for training.
+        y: (B,) int64 class indices.
+
+    Raises:
+        UserError: other shapes or types.
+    """
+
+    x: Tensor
+    y: Tensor
+
+    def __post_init__(self) -> None:
+        if self.x.ndim != 4 or self.x.dtype != torch.float32 or len(self.x) < 1:
+            raise UserError(
+                f"A batch's x is (B, C, H, W) float32, found {tuple(self.x.shape)} {self.x.dtype}."
+            )
+        if self.y.shape != self.x.shape[:1] or self.y.dtype != torch.int64:
+            raise UserError(
+                f"A batch's y is ({len(self.x)},) int64, found {tuple(self.y.shape)} {self.y.dtype}."
+            )
+
+    @classmethod
+    def noise(
+        cls, input_shape: tuple[int, int, int], num_outputs: int, batch_size: int = 64, seed: int = 0
+    ) -> "Batch":
+        """Gaussian noise with uniformly random labels, for when there is no data.
+
+        Args:
+            input_shape: (C, H, W) of one input.
+            num_outputs: number of classes.
+            batch_size: number of inputs.
+            seed: of the draw; global random state is not used.
+        """
+        draw = generator(seed, "batch")
+        x = torch.randn(batch_size, *input_shape, generator=draw)
+        return cls(x, torch.randint(num_outputs, (batch_size,), generator=draw))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a pass of the network starts from. Every setting uses train mode, that is batch statistics,
+    without dropout.
+
+    Attributes:
+        init: the weights: as given, Kaiming-normal (fan in), standard normal, or the given ones' absolute
+            values.
+        input: the user's batch, Gaussian noise of its shape, or a single input of ones.
+        batch_norm: whether batch normalisation acts; False makes it the identity.
+        cut: whether every stage output starts a new graph, so that gradients stay inside one block.
+    """
+
+    init: Literal["given", "kaiming", "normal", "absolute"] = "given"
+    input: Literal["batch", "noise", "ones"] = "batch"
+    batch_norm: bool = True
+    cut: bool = False
+
+
+class Unmeasurable(Exception):
+    """A signal or a proxy has no value for this network; the text is the reason, one sentence."""
+
+
+class Signal:
+    """What one pass of a network shows; sub-classes listen to the events that they need.
+
+    Attributes:
+        gradients: what must require gradients: any of "weights" (parameters of two or more dimensions),
+            "input" and
+            "stages" (with `Setting.cut`).
+
+    One object serves one pass. Tensors handed to an event may change in place afterwards: take what is
+    needed.
+    """
+
+    gradients: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def activation(self, x: Tensor) -> None:
+        """An activation function is about to be applied to `x`."""
+
+    def product(self, macs: int) -> None:
+        """A convolution or linear layer took `macs` multiply-accumulates for the whole batch."""
+
+    def stage(self, feature: Tensor, previous: Tensor | None) -> None:
+        """A stage has put out `feature` (B, C, H, W); `previous` is the stage output before it, if any."""
+
+    def trunk(self, feature: Tensor) -> None:
+        """`feature` (B, C, H, W) is the map before global pooling, as far as known; the last call counts."""
+
+    def finish(self, run: "Pass", outputs: Tensor) -> None:
+        """The forward pass is over; gradients and further passes are asked for here.
+
+        Raises:
+            Unmeasurable: the signal does not exist for this network.
+        """
+
+
+_MODULES = ("synflow", "naswot", "grad_norm", "snip", "jacob_cov", "zen", "az_nas")
+proxies: Registry[Callable[..., float]] = Registry(
+    "proxy", tuple(f"nassay.estimators.proxies.{name}" for name in _MODULES)
+)

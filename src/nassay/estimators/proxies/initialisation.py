@@ -1,0 +1,57 @@
+"""Weights for a pass: copies of a network's tensors, re-initialised as a proxy's paper asks; the network
+stays as it is.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.conv import _ConvNd
+
+from nassay.estimators.proxies.streams import generator
+
+
+def tensors_for(network: nn.Module, init: str, seed: int) -> dict[str, Tensor]:
+    """Copies of all parameters and buffers by name, initialised.
+
+    Args:
+        network: read only.
+        init: a `Setting.init`.
+        seed: of the draw; weights are drawn on the CPU, so that they are the same on every device.
+
+    Returns:
+        Tensors that share no memory with the network. Convolutions and linear layers are drawn anew with zero
+        biases, normalisation layers are reset to scale 1, shift 0; parameters of any other module stay as
+        given.
+    """
+    tensors = {name: p.detach().clone() for name, p in network.named_parameters()}
+    tensors |= {name: b.detach().clone() for name, b in network.named_buffers()}
+    if init == "absolute":
+        return {name: t.abs() if t.is_floating_point() else t for name, t in tensors.items()}
+    if init in ("kaiming", "normal"):
+        draw = generator(seed, "weights")
+        for prefix, module in network.named_modules():
+            own = {k: tensors[f"{prefix}.{k}" if prefix else k] for k in _own_names(module, prefix, tensors)}
+            _initialise(module, own, init, draw)
+    return tensors
+
+
+def _own_names(module: nn.Module, prefix: str, tensors: dict[str, Tensor]) -> list[str]:
+    names = [*module._parameters, *module._buffers]
+    return [name for name in names if (f"{prefix}.{name}" if prefix else name) in tensors]
+
+
+def _initialise(module: nn.Module, own: dict[str, Tensor], init: str, draw: torch.Generator) -> None:
+    if isinstance(module, (_ConvNd, nn.Linear)):
+        if "weight" in own:
+            own["weight"].copy_(_weight(own["weight"].shape, init, draw))
+        if "bias" in own:
+            own["bias"].zero_()
+    elif isinstance(module, (_NormBase, nn.GroupNorm, nn.LayerNorm)):
+        for name, t in own.items():
+            t.fill_(1 if name in ("weight", "running_var") else 0)
+
+
+def _weight(shape: torch.Size, init: str, draw: torch.Generator) -> Tensor:
+    """A weight tensor: N(0, 1), or N(0, 2 / fan_in) (He et al. 2015, arXiv:1502.01852, for ReLU)."""
+    weight = torch.randn(shape, generator=draw)
+    return weight * (2 / weight[0].numel()) ** 0.5 if init == "kaiming" else weight

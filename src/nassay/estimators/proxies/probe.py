@@ -1,0 +1,132 @@
+"""One probe, many proxies: the passes that a set of proxies needs, each run once.
+
+Proxies of one `Setting` share one pass: its forward feeds every signal, and each signal asks for its own
+gradients. The network itself is called with copies of its tensors, so that weights, buffers and `.grad` are
+never touched.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+
+from nassay.estimators.base import Estimate
+from nassay.estimators.proxies.base import Batch, Setting, Signal, Unmeasurable
+from nassay.estimators.proxies.base import proxies as registry
+from nassay.estimators.proxies.passes import Conditions, Pass
+from nassay.estimators.proxies.sandbox import batch_statistics, seeded
+from nassay.registry import Entry
+
+Proxy = Entry[Callable[..., float]]
+Outcome = float | Exception
+
+# Fastest first. Plain layout is for forwards that insist on contiguous tensors, float64 for overflow.
+ATTEMPTS = (
+    (torch.float32, torch.channels_last),
+    (torch.float32, torch.contiguous_format),
+    (torch.float64, torch.contiguous_format),
+)
+
+
+def score(
+    network: nn.Module,
+    batch: Batch,
+    proxies: Sequence[str],
+    *,
+    seed: int = 0,
+    device: torch.device | str | None = None,
+) -> dict[str, Estimate]:
+    """Score a network by zero-cost proxies, without training it.
+
+    Args:
+        network: any module from (B, C, H, W) to a tensor of outputs; it is left exactly as found.
+        batch: inputs and labels; proxies that work on noise use only its shape.
+        proxies: names from the registry.
+        seed: of drawn weights, noise and random directions.
+        device: where to run; the network's own device by default.
+
+    Returns:
+        An estimate for each name, in the order asked for. Its value depends neither on what else was asked
+        for nor, but for rounding, on the order of the batch. Its `seconds` are an equal share of the pass
+        that it needed.
+
+    Raises:
+        UserError: a name is unknown. Whatever goes wrong in the network is an estimate with a reason instead.
+    """
+    groups: dict[Setting, list[Proxy]] = {}
+    for entry in [registry[name] for name in dict.fromkeys(proxies)]:
+        groups.setdefault(entry.info["setting"], []).append(entry)
+    first = next((p for p in network.parameters()), batch.x)
+    where = torch.device(device) if device is not None else first.device
+    broken = _broken_tensor(network)
+    estimates: dict[str, Estimate] = {}
+    for setting, members in groups.items():
+        if broken:
+            estimates |= {entry.name: Estimate.failed(broken) for entry in members}
+        else:
+            estimates |= _measure(network, batch, setting, members, seed, where)
+    return {name: estimates[name] for name in proxies}
+
+
+def _broken_tensor(network: nn.Module) -> str | None:
+    for name, p in network.named_parameters():
+        if not torch.isfinite(p).all():
+            return f"the parameter {name} is not finite"
+    return None
+
+
+def _measure(
+    network: nn.Module, batch: Batch, setting: Setting, members: list[Proxy], seed: int, device: torch.device
+) -> dict[str, Estimate]:
+    """All proxies of one setting; those that one attempt leaves without a value go to the next."""
+    began = time.perf_counter()
+    outcomes: dict[str, Outcome] = {}
+    for dtype, memory_format in ATTEMPTS:
+        left = [entry for entry in members if not _settled(outcomes.get(entry.name))]
+        if not left:
+            break
+        with seeded(seed, device), batch_statistics(network):
+            outcomes |= _attempt(
+                network, batch, left, Conditions(setting, seed, device, dtype, memory_format)
+            )
+    seconds = (time.perf_counter() - began) / len(members)
+    return {name: _estimate(outcome, seconds) for name, outcome in outcomes.items()}
+
+
+def _attempt(
+    network: nn.Module, batch: Batch, members: list[Proxy], conditions: Conditions
+) -> dict[str, Outcome]:
+    """Each proxy's value, or the exception that stands in its way."""
+    kinds = dict.fromkeys(kind for entry in members for kind in entry.info["signals"])
+    signals: dict[type[Signal], Signal] = {kind: kind(conditions.seed) for kind in kinds}
+    try:
+        failures = Pass(network, batch, list(signals.values()), conditions).run()
+    except Exception as error:  # the user's forward may raise anything
+        return {entry.name: error for entry in members}
+    outcomes: dict[str, Outcome] = {}
+    for entry in members:
+        own = [signals[kind] for kind in entry.info["signals"]]
+        failed = next((failures[signal] for signal in own if signal in failures), None)
+        outcomes[entry.name] = failed or _value(entry, own)
+    return outcomes
+
+
+def _value(entry: Proxy, signals: list[Signal]) -> Outcome:
+    try:
+        return float(entry.target(*signals))
+    except (Unmeasurable, RuntimeError) as error:  # RuntimeError: a decomposition that does not converge
+        return error
+
+
+def _settled(outcome: Outcome | None) -> bool:
+    return isinstance(outcome, Unmeasurable) or (isinstance(outcome, float) and math.isfinite(outcome))
+
+
+def _estimate(outcome: Outcome, seconds: float) -> Estimate:
+    if isinstance(outcome, float):
+        return Estimate.of(outcome, seconds=seconds)
+    text = str(outcome).strip().split("\n")[0]
+    plain = isinstance(outcome, Unmeasurable)
+    return Estimate.failed(text if plain else f"{type(outcome).__name__}: {text}", seconds=seconds)
