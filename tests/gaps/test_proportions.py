@@ -13,7 +13,7 @@ def test_wilson_equals_scipy(right, n):
 
 @pytest.mark.parametrize(("right", "other", "low", "high"), [(9, 3, 0.1705, 0.8090), (10, 0, 0.6075, 1.0000)])
 def test_newcombe_published_examples(right, other, low, high):
-    # Newcombe 1998, table II, contrasts (b) 9/10 - 3/10 and (h) 10/10 - 0/10, method 10
+    # Newcombe 1998, table II, method 10
     assert difference_interval(right / 10, other / 10, 10) == pytest.approx((low, high), abs=5e-5)
 
 

@@ -1,7 +1,7 @@
 """The noun `gap`: how far a cheap estimator's ranking of architectures is from the truth.
 
-Kendall's tau-b and Spearman's rho with 95 % percentile bootstrap intervals over architectures, the share of the
-truly best that the estimator finds, and what choosing by it costs. Without a value there is a reason, never NaN.
+Kendall's tau-b and Spearman's rho with 95 % percentile bootstrap intervals over architectures, the share of
+the truly best that the estimator finds, and what choosing by it costs. No value has a reason, and is never NaN.
 """
 
 import math

@@ -1,8 +1,8 @@
 """Intervals for accuracies: a share of correct answers on N test items is a binomial proportion.
 
-Wilson's score interval (Wilson 1927) for one accuracy, Newcombe's hybrid score interval (Newcombe 1998, Statistics
-in Medicine 17:873, method 10) for the difference of two. Newcombe's takes the two for independent; networks tested
-on the same items err alike, so for them it is on the wide, careful side.
+Wilson's score interval (Wilson 1927) for one accuracy, Newcombe's hybrid score interval (Newcombe 1998,
+Statistics in Medicine 17:873, method 10) for the difference of two. Newcombe's takes the two for independent;
+networks tested on the same items err alike, so for them it is on the wide, careful side.
 """
 
 from math import sqrt

@@ -1,0 +1,182 @@
+"""The plain data that a report is made of: what `summary.json` holds, and the ledger's rows.
+
+Every key may be absent or None: the report of a study that was stopped or still runs shows what there is.
+Shares (accuracies) lie in 0..1; units are in the names.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypedDict
+
+from nassay.errors import UserError
+
+SUMMARY = "summary.json"
+RECORDS = "records.jsonl"
+
+# Names of estimators in the records that the report knows how to draw.
+TRAINING = "training"
+LATENCY = "latency_ms"
+PREDICTED_LATENCY = "predicted_latency_ms"
+
+
+class LatencyData(TypedDict, total=False):
+    """One latency measurement: the median of `runs` runs, and its spread."""
+
+    median_ms: float
+    p10_ms: float
+    p90_ms: float
+    threads: int
+    batch: int
+    runs: int
+
+
+class GraphData(TypedDict, total=False):
+    """A labelled DAG: one label per node, edges as pairs of node numbers."""
+
+    labels: list[str]
+    edges: list[list[int]]
+
+
+class Candidate(TypedDict, total=False):
+    """One trained network.
+
+    `name` is a short name beside the architecture ("MobileNetV2 0.5x"); `latency_predicted` says that
+    `latency_ms` comes from a model and not from a measurement; `reasons` says why a key has no value.
+    """
+
+    architecture: str
+    name: str | None
+    test_accuracy: float | None
+    validation_accuracy: float | None
+    params: int | None
+    macs: int | None
+    peak_memory_bytes: int | None
+    latency_ms: float | None
+    latency: LatencyData | None
+    latency_predicted: bool
+    train_seconds: float | None
+    epochs: float | None
+    graph: GraphData | None
+    reasons: dict[str, str]
+
+
+class TaskData(TypedDict, total=False):
+    """What was learnt; `train`, `validation`, `test` are numbers of items, `classes` are names."""
+
+    name: str
+    metric: str
+    input_shape: list[int]
+    classes: list[str]
+    train: int
+    validation: int
+    test: int
+    notes: list[str]
+
+
+class Counts(TypedDict, total=False):
+    """How many evaluations of one estimator gave a value, and how many a reason."""
+
+    ok: int
+    failed: int
+
+
+class Failure(TypedDict, total=False):
+    """An evaluation without a value."""
+
+    architecture: str
+    estimator: str
+    reason: str
+
+
+class Seconds(TypedDict, total=False):
+    """Wall-clock time of the study, in all and by phase."""
+
+    total: float
+    phases: dict[str, float]
+
+
+class Summary(TypedDict, total=False):
+    """The content of `summary.json`.
+
+    `constraints` maps a limit's name (`max_latency_ms`, `max_params`, `max_macs`, `max_peak_memory_bytes`) to
+    its value; `gaps` holds `nassay.gaps.GapReport.to_dict()`s, best first, each with the truth's `fidelity`
+    where it has one; `resumes` counts the continuations.
+    """
+
+    title: str
+    status: str
+    best: Candidate | None
+    reference: Candidate | None
+    random: Candidate | None
+    finalists: list[Candidate]
+    gaps: list[dict[str, Any]]
+    evaluations: dict[str, Counts]
+    failures: list[Failure]
+    seconds: Seconds
+    seed: int
+    versions: dict[str, str]
+    constraints: dict[str, float | None]
+    space: str
+    strategy: str
+    task: TaskData
+    command: str
+    config: dict[str, Any]
+    resumes: int
+
+
+class Record(TypedDict, total=False):
+    """One row of the ledger; a training's `details` hold its `curve`, a list of dicts with the keys
+    epoch, seconds, validation_accuracy, train_loss.
+    """
+
+    architecture: str
+    estimator: str
+    fidelity: str | None
+    seed: int
+    value: Any  # float | None
+    reason: str | None
+    seconds: float
+    phase: str
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """All that a report shows.
+
+    Attributes:
+        summary: the study in sum.
+        records: the ledger's rows, oldest first; the last one by an estimator on an architecture counts.
+    """
+
+    summary: Summary = field(default_factory=Summary)
+    records: list[Record] = field(default_factory=list)
+
+
+def read_run(run_folder: Path) -> ReportData:
+    """Read `summary.json` and, where it exists, `records.jsonl` (one record per line) of a run folder.
+
+    Raises:
+        UserError: the folder has neither file, or one of them is not JSON.
+    """
+    summary, records = run_folder / SUMMARY, run_folder / RECORDS
+    if not summary.exists() and not records.exists():
+        raise UserError(
+            f"There is nothing to report in {run_folder}: neither {SUMMARY} nor {RECORDS} was found."
+        )
+    lines = records.read_text("utf-8").splitlines() if records.exists() else []
+    return ReportData(
+        summary=_parse(summary.read_text("utf-8"), summary) if summary.exists() else Summary(),
+        records=[_parse(line, records) for line in lines if line.strip()],
+    )
+
+
+def _parse(text: str, path: Path) -> Any:
+    """JSON to plain data; NaN and infinities, which are no JSON, become None."""
+    try:
+        return json.loads(text, parse_constant=lambda _: None)
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{path} is not JSON ({error}). Delete it and write the report from the study again."
+        ) from error

@@ -1,0 +1,158 @@
+"""What a study found and how sure it is, in sentences."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from nassay.errors import UserError
+from nassay.gaps import Interval, difference_interval, wilson_interval
+from nassay.reports.comparison import Row, checks, rows, value_of
+from nassay.reports.data import Candidate, Failure, Summary
+from nassay.reports.formats import digits, milliseconds, percent, points
+
+
+@dataclass(frozen=True)
+class FailureGroup:
+    """Evaluations of one estimator that failed for one reason."""
+
+    estimator: str
+    reason: str
+    count: int
+    example: str
+
+
+def accuracy_interval(summary: Summary, candidate: Candidate) -> Interval | None:
+    """Wilson's 95 % interval of a candidate's test accuracy; None without accuracy or test items."""
+    accuracy, n = candidate.get("test_accuracy"), _test_size(summary)
+    if accuracy is None or n is None:
+        return None
+    try:
+        return wilson_interval(accuracy, n)
+    except UserError:  # the metric is no share
+        return None
+
+
+def _test_size(summary: Summary) -> int | None:
+    return (summary.get("task") or {}).get("test") or None
+
+
+def headline(summary: Summary) -> str:
+    """One sentence: what was found."""
+    best = summary.get("best")
+    if not best:
+        return "No network has been trained to the end yet."
+    accuracy, latency = best.get("test_accuracy"), value_of(best, "latency_ms")
+    parts = []
+    if accuracy is not None:
+        parts.append(f"{percent(accuracy)} test accuracy")
+    if latency is not None:
+        parts.append(
+            f"{milliseconds(latency)}{' (predicted)' if best.get('latency_predicted') else ''} per batch"
+        )
+    return f"The best network found: {' at '.join(parts)}." if parts else "The best network found so far."
+
+
+def certainty(summary: Summary) -> list[str]:
+    """How sure the result is: the interval, the differences to reference and random, the test items."""
+    best = summary.get("best")
+    interval = accuracy_interval(summary, best) if best else None
+    if not best or interval is None:
+        return ["There is no test accuracy yet, so nothing is known of how good the result is."]
+    n = _test_size(summary)
+    sentences = [
+        f"Measured on {n} test items that the search never saw: the 95 % interval of the test accuracy is "
+        f"{percent(interval.low)} to {percent(interval.high)}."
+    ]
+    for row in rows(summary):
+        if row.role in ("reference", "random"):
+            sentences.append(_difference(summary, best, row))
+    return sentences
+
+
+_NAMES = {"reference": "the reference network", "random": "a random network under the same limits"}
+
+
+def _difference(summary: Summary, best: Candidate, row: Row) -> str:
+    """The winner against one other network, with Newcombe's interval."""
+    ours, theirs, n = best.get("test_accuracy"), row.candidate.get("test_accuracy"), _test_size(summary)
+    name = _NAMES[row.role]
+    if ours is None or theirs is None or n is None:
+        return f"Against {name} nothing can be said: it has no test accuracy."
+    low, high = difference_interval(ours, theirs, n)
+    verdict = "a difference that the test items support"
+    if low <= 0 <= high:
+        verdict = "too close to call on so few test items"
+    return (
+        f"Against {name}: {points(ours - theirs)} percentage points "
+        f"(95 % interval {points(low)} to {points(high)}), {verdict}."
+    )
+
+
+def latency_terms(candidate: Candidate) -> str:
+    """How the latency was measured: spread, threads, batch, runs; what is not known is left out."""
+    if candidate.get("latency_predicted"):
+        return "predicted by a model fitted to measurements, not measured"
+    facts = candidate.get("latency") or {}
+    parts = []
+    if facts.get("p10_ms") is not None and facts.get("p90_ms") is not None:
+        parts.append(f"10 % to 90 %: {digits(facts['p10_ms'])} to {milliseconds(facts['p90_ms'])}")
+    for key, one, many in (("threads", "thread", "threads"), ("runs", "run", "runs")):
+        number = facts.get(key)
+        if isinstance(number, int):
+            parts.append(f"{number} {one if number == 1 else many}")
+    if facts.get("batch") is not None:
+        parts.append(f"batch {facts['batch']}")
+    return ", ".join(parts) if parts else "how it was measured is not recorded"
+
+
+def limits_sentence(summary: Summary) -> str:
+    """Whether the best network keeps the limits."""
+    found = checks(summary)
+    if not found:
+        return "No limits were set."
+    broken = [c.heading.lower() for c in found if c.kept is False]
+    unknown = [c.heading.lower() for c in found if c.kept is None]
+    if broken:
+        return f"Limits broken: {', '.join(broken)}."
+    return f"Not known whether limits are kept: {', '.join(unknown)}." if unknown else "All limits are kept."
+
+
+def failure_groups(failures: list[Failure]) -> list[FailureGroup]:
+    """Failures with one estimator and one reason together, most frequent first."""
+    keys = [(f.get("estimator") or "", f.get("reason") or "no reason recorded") for f in failures]
+    examples = {
+        key: f.get("architecture") or "" for key, f in reversed(list(zip(keys, failures, strict=True)))
+    }
+    return [FailureGroup(*key, number, examples[key]) for key, number in Counter(keys).most_common()]
+
+
+def facts(summary: Summary) -> list[tuple[str, str]]:
+    """How the study was run: pairs of label and text, only those that are known."""
+    task, versions = summary.get("task") or {}, summary.get("versions") or {}
+    limits = {k: v for k, v in (summary.get("constraints") or {}).items() if v is not None}
+    shape, classes = task.get("input_shape"), task.get("classes")
+    found = [
+        ("Task", task.get("name")),
+        ("Metric", task.get("metric")),
+        ("Input", " × ".join(map(str, shape)) + " (channels, height, width)" if shape else None),
+        (
+            "Items",
+            ", ".join(f"{task[k]} {k}" for k in ("train", "validation", "test") if task.get(k) is not None),
+        ),
+        (
+            "Classes",
+            f"{len(classes)}: {', '.join(classes[:30])}{', …' * (len(classes) > 30)}" if classes else None,
+        ),
+        ("Search space", summary.get("space")),
+        ("Strategy", summary.get("strategy")),
+        ("Limits", ", ".join(f"{name} = {limit:g}" for name, limit in limits.items())),
+        ("Seed", summary.get("seed")),
+        ("Continued", _times(summary.get("resumes"))),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
+    ]
+    return [(label, str(value)) for label, value in found if value not in (None, "")]
+
+
+def _times(number: int | None) -> str | None:
+    if number is None:
+        return None
+    return {0: "never, one session", 1: "once"}.get(number, f"{number} times")

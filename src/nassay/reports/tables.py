@@ -1,0 +1,60 @@
+"""The report's tables for the terminal."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from nassay.reports.comparison import COLUMNS, cells, rows
+from nassay.reports.data import Summary
+from nassay.reports.formats import DASH, percent, signed
+
+
+def comparison_table(summary: Summary) -> Table:
+    """Best, other finalists, reference and random side by side, one column a network, architectures below."""
+    found = rows(summary)
+    table = Table(title="Networks compared", title_justify="left")
+    table.add_column("")
+    for row in found:
+        table.add_column(Text(row.label), justify="right")
+    for column, across in zip(COLUMNS, zip(*map(cells, found), strict=True), strict=False):
+        table.add_row(column.heading, *(Text(cell.text) for cell in across))
+    table.caption = Text(
+        "\n".join(f"{row.label}: {_name(dict(row.candidate))}" for row in found)
+        or "No network is trained yet."
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def _name(candidate: dict[str, Any]) -> str:
+    return " ".join(filter(None, (candidate.get("name"), candidate.get("architecture")))) or DASH
+
+
+def gap_table(gaps: Iterable[dict[str, Any]]) -> Table:
+    """Each estimator against the truth: tau with its interval, n, coverage, and what the reader should know.
+
+    Args:
+        gaps: `nassay.gaps.GapReport.to_dict()`s.
+    """
+    table = Table(title="Estimators against the truth", title_justify="left")
+    for heading in ("Estimator", "Truth", "Kendall's tau-b", "95 % interval", "n", "Coverage", "Note"):
+        table.add_column(heading, justify="left" if heading in ("Estimator", "Truth", "Note") else "right")
+    for report in gaps:
+        table.add_row(*(Text(text) for text in gap_cells(report)))
+    return table
+
+
+def gap_cells(report: dict[str, Any]) -> tuple[str, ...]:
+    """Estimator, truth, tau, interval, n, coverage and note of one gap."""
+    low, high = report.get("ci_low"), report.get("ci_high")
+    return (
+        str(report.get("estimator") or DASH),
+        str(report.get("truth") or DASH),
+        signed(report.get("kendall_tau")),
+        DASH if low is None or high is None else f"{signed(low)} to {signed(high)}",
+        str(report.get("n") if report.get("n") is not None else DASH),
+        percent(report.get("coverage")),
+        report.get("reason") or report.get("warning") or "",
+    )
