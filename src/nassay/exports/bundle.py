@@ -140,7 +140,7 @@ def _check(
     if wrong:
         raise ExportMismatchError(
             f"Exported files differ from the trained network by {wrong} in their logits, more than "
-            f"{tolerance:.2g}; nothing was exported. The network computes something that the format doesn't hold."
+            f"{tolerance:.2g}; nothing was exported. The network does something that the format can't hold."
         )
     return differences, tolerance
 

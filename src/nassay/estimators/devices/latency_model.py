@@ -1,0 +1,185 @@
+"""Latency modelled from counts: linear in a few sums over the layers, fitted to a few measured networks.
+
+latency_ms = sum_f w_f x_f with w_f >= 0 that minimise the sum of squared *relative* errors (non-negative least
+squares), so that small networks count as much as large ones. The idea is that of operator-wise latency tables
+(ProxylessNAS, arXiv:1812.00332; nn-Meter, Zhang et al. 2021), with sums of counts in place of single operators,
+so that some ten networks suffice. Channels are rounded up to blocks of 16, as CPU kernels compute them.
+
+The error is measured on networks that the fit has not seen (cross-validation) and stands beside every prediction.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.optimize import nnls
+from scipy.stats import spearmanr
+from sklearn.model_selection import KFold
+
+from nassay.errors import UserError
+from nassay.estimators.analytic import Layer, Profile
+from nassay.estimators.base import Estimate, Estimator
+from nassay.spaces.base import Architecture
+
+FEATURES = (
+    "conv_macs",
+    "pointwise_macs",
+    "depthwise_macs",
+    "vector_macs",
+    "elementwise_elements",
+    "operations",
+    "one",
+)
+_BLOCK = 16  # channels
+_MIN_NETWORKS = 8
+_FOLDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyError:
+    """How far predictions are from measurements, on networks left out of the fit.
+
+    Attributes:
+        mape: mean absolute relative error, 0.1 for 10 %.
+        spearman: rank correlation; None where all values are equal.
+        n: number of measured networks.
+    """
+
+    mape: float
+    spearman: float | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyModel:
+    """A fitted model; `fit` makes one.
+
+    Attributes:
+        weights: ms for one unit of each of `FEATURES`.
+        error: its cross-validated error.
+    """
+
+    weights: tuple[float, ...]
+    error: LatencyError
+
+    @classmethod
+    def fit(cls, profiles: Sequence[Profile], latencies_ms: Sequence[float]) -> "LatencyModel":
+        """Fits the model and measures its error by 10-fold cross-validation (leave-one-out below 20 networks).
+
+        Args:
+            profiles: of the measured networks, 8 or more.
+            latencies_ms: measured latency of each, positive.
+
+        Raises:
+            UserError: too few networks, unequal lengths, or a latency that is not a positive number.
+        """
+        y = np.asarray(latencies_ms, dtype=float)
+        if len(profiles) != len(y) or len(y) < _MIN_NETWORKS:
+            raise UserError(
+                f"A latency model needs {_MIN_NETWORKS} or more networks with one latency each, "
+                f"found {len(profiles)} networks and {len(y)} latencies. Measure more networks."
+            )
+        if not (np.isfinite(y) & (y > 0)).all():
+            raise UserError(
+                f"Latencies must be positive numbers, found {y[~(np.isfinite(y) & (y > 0))].tolist()}."
+            )
+        x = np.array([features(p) for p in profiles])
+        return cls(tuple(_fit(x, y).tolist()), _cross_validate(x, y))
+
+    def predict(self, profile: Profile) -> float:
+        """Latency in ms."""
+        return float(np.dot(self.weights, features(profile)))
+
+    def estimate(self, profile: Profile) -> Estimate:
+        """Latency in ms with the model's error in the details."""
+        return Estimate.of(self.predict(profile), **asdict(self.error))
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return {"weights": dict(zip(FEATURES, self.weights, strict=True)), "error": asdict(self.error)}
+
+    @classmethod
+    def from_json(cls, form: Mapping[str, Any]) -> "LatencyModel":
+        """Inverse of `to_json`.
+
+        Raises:
+            UserError: the model was fitted on other features.
+        """
+        if set(form["weights"]) != set(FEATURES):
+            raise UserError(
+                f"This latency model is of another version: it knows {sorted(form['weights'])}. Fit it anew."
+            )
+        return cls(tuple(float(form["weights"][f]) for f in FEATURES), LatencyError(**form["error"]))
+
+
+def features(profile: Profile) -> np.ndarray:
+    """The sums that the model is linear in, array of length `len(FEATURES)`."""
+    sums = dict.fromkeys(FEATURES, 0.0) | {"one": 1.0}
+    for layer in profile.layers:
+        if layer.kind != "norm":  # fused into the convolution before it
+            sums[_feature(layer)] += _amount(layer)
+            sums["operations"] += 1
+    return np.array([sums[f] for f in FEATURES])
+
+
+def _feature(layer: Layer) -> str:
+    if layer.macs == 0:
+        return "elementwise_elements"
+    if layer.out_height * layer.out_width == 1:
+        return "vector_macs"  # bound by reading the weights
+    if layer.kind == "depthwise":
+        return "depthwise_macs"
+    return "conv_macs" if layer.kind == "conv" and layer.kernel != (1, 1) else "pointwise_macs"
+
+
+def _amount(layer: Layer) -> float:
+    """MACs, or elements touched, with channels rounded up to whole blocks."""
+    padding = _padding(layer.out_channels)
+    if layer.macs == 0:
+        return max(layer.bytes_in, layer.bytes_out) / 4 * padding
+    if layer.kind == "conv" and layer.groups == 1 and layer.in_channels > 3:
+        padding *= _padding(layer.in_channels)
+    return layer.macs * padding
+
+
+def _padding(channels: int) -> float:
+    return -(-channels // _BLOCK) * _BLOCK / channels
+
+
+def _fit(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    relative = x / y[:, None]
+    scale = np.linalg.norm(relative, axis=0)
+    scale[scale == 0] = 1.0
+    weights, _ = nnls(relative / scale, np.ones(len(y)))
+    return weights / scale
+
+
+def _cross_validate(x: np.ndarray, y: np.ndarray) -> LatencyError:
+    folds = KFold(_FOLDS if len(y) >= 2 * _FOLDS else len(y), shuffle=True, random_state=0)
+    predicted = np.empty_like(y)
+    for train, test in folds.split(x):
+        predicted[test] = x[test] @ _fit(x[train], y[train])
+    varies = np.ptp(y) > 0 and np.ptp(predicted) > 0
+    rho = float(spearmanr(predicted, y).statistic) if varies else None
+    return LatencyError(float(np.mean(np.abs(predicted - y) / y)), rho, len(y))
+
+
+class ModelledLatency(Estimator):
+    """Latency in ms predicted by a `LatencyModel`, a few ms an architecture.
+
+    Args:
+        model: a fitted model.
+        profile: gives an architecture's profile, such as `Analytic.of(space).profile`.
+    """
+
+    name = "latency_ms"
+    direction: ClassVar[int] = -1
+
+    def __init__(self, model: LatencyModel, profile: Callable[[Architecture], Profile]) -> None:
+        self.model = model
+        self._profile = profile
+
+    def estimate(self, architectures: Sequence[Architecture]) -> list[Estimate]:
+        """One prediction for each architecture; details hold the model's error (`mape`, `spearman`, `n`)."""
+        return [self.model.estimate(self._profile(a)) for a in architectures]
