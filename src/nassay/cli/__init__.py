@@ -1,1 +1,1 @@
-
+"""Few verbs, the same nouns as the folders."""

@@ -1,1 +1,1 @@
-
+"""The loop, the ledger, the executors, budgets, resume."""

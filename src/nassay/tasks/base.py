@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
@@ -67,6 +67,24 @@ class Task(ABC):
     @abstractmethod
     def open_test(self) -> Split:
         """The sealed test split, for the final table only."""
+
+    @property
+    @abstractmethod
+    def test_size(self) -> int:
+        """Number of items of the test split."""
+
+    @abstractmethod
+    def scaled(self, x: Tensor) -> Tensor:
+        """Raw inputs as an exported network takes them: uint8 scaled to 0..1, float32 as they are."""
+
+    @abstractmethod
+    def normalizer(self) -> nn.Module:
+        """A new module from scaled inputs to the network's normalised inputs; `prepare` is both in one."""
+
+    @property
+    @abstractmethod
+    def preprocessing(self) -> dict[str, Any]:
+        """What a user does to feed an exported network, JSON-ready."""
 
     @abstractmethod
     def prepare(self, x: Tensor) -> Tensor:

@@ -76,13 +76,22 @@ class Classification(Task):
         """The sealed test split, for the final table only."""
         return self._test
 
+    @property
+    def test_size(self) -> int:
+        """Number of test images."""
+        return len(self._test)
+
+    def scaled(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) uint8 to 0..1, float32 as they are: the input of an exported network."""
+        return x.float() * scale_of(self.train.x)
+
     def normalizer(self) -> nn.Module:
         """A new module from raw inputs (pixels scaled to 0..1, or raw floats) to standardised ones."""
         return Normalizer(self._facts["preprocessing"]["mean"], self._facts["preprocessing"]["std"])
 
     def prepare(self, x: Tensor) -> Tensor:
         """(N, C, H, W) uint8 or float32 to standardised float32: scale 1/255 if uint8, then `normalizer`."""
-        return self.normalizer().to(x.device)(x.float() * scale_of(self.train.x))
+        return self.normalizer().to(x.device)(self.scaled(x))
 
     def augment(self, x: Tensor) -> Tensor:
         """Shift, mirror, erase prepared images, as suits their size (`augment.augment_images`)."""

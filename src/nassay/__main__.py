@@ -1,0 +1,5 @@
+"""`python -m nassay`."""
+
+from nassay.cli.main import run
+
+run()

@@ -1,0 +1,42 @@
+"""`nassay list`: the registries as plain data."""
+
+from typing import Any
+
+from nassay.errors import UserError
+from nassay.registry import Registry, unknown_name
+
+
+def entries_of(noun: str) -> list[dict[str, Any]]:
+    """Name, summary and facts of every registered thing of a noun.
+
+    Raises:
+        UserError: an unknown noun.
+    """
+    registries = _registries()
+    if noun not in registries:
+        raise UserError(unknown_name("list", noun, registries))
+    return [{"name": e.name, "summary": e.summary, **_plain(e.info)} for e in registries[noun]]
+
+
+def _registries() -> dict[str, Registry[Any]]:
+    from nassay.estimators.proxies import proxies
+    from nassay.spaces.base import spaces
+    from nassay.strategies.base import strategies
+    from nassay.tasks.base import tasks
+    from nassay.tasks.datasets import datasets
+
+    return {
+        "spaces": spaces,
+        "proxies": proxies,
+        "strategies": strategies,
+        "tasks": tasks,
+        "datasets": datasets,
+    }
+
+
+def _plain(info: dict[str, Any]) -> dict[str, Any]:
+    simple = (str, int, float, bool, type(None))
+    return {
+        key: value if isinstance(value, simple) else sorted(value) if isinstance(value, frozenset) else str(value)
+        for key, value in info.items()
+    }

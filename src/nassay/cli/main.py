@@ -1,0 +1,268 @@
+"""The command line: `nassay search | profile | score | status | report | list`.
+
+Every command takes `--json`: one JSON document on standard output, everything else on standard error. Torch is imported
+by the commands that need it, so that `--help` is quick.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nassay.errors import NassayError, UserError
+
+STARTED = time.perf_counter()
+
+EXIT_CODES = """
+Exit codes: 0 done; 1 no candidate could be trained, or another error of the study; 2 bad input, or limits that cannot
+be met; 3 another command works on the run folder; 4 the system stopped the study (full disk, read-only folder), the
+same command continues it; 130 interrupted, the same command continues it.
+"""
+
+app = typer.Typer(
+    name="nassay",
+    help="Efficient neural architecture search: from a folder of images and a device limit to a trained, exported "
+    "network." + "\n\n" + EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+MaxLatency = Annotated[
+    float | None,
+    typer.Option(help="Limit on the median latency of one image, ONNX Runtime, one thread, in milliseconds."),
+]
+MaxParams = Annotated[int | None, typer.Option(help="Limit on the number of parameters.")]
+MaxMacs = Annotated[int | None, typer.Option(help="Limit on multiply-accumulates for one image.")]
+MaxMemory = Annotated[
+    int | None, typer.Option(help="Limit on weights and largest live activations for one image, in bytes.")
+]
+Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
+
+
+@app.command(epilog=EXIT_CODES)
+def search(
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            help="A data set's name (digits), a folder with one sub-folder a class, an .npz or a .csv file."
+        ),
+    ] = None,
+    space: Annotated[str, typer.Option(help="Search space; see `nassay list spaces`.")] = "mobile",
+    strategy: Annotated[str, typer.Option(help="Search strategy; see `nassay list strategies`.")] = "cascade",
+    max_latency_ms: MaxLatency = None,
+    max_params: MaxParams = None,
+    max_macs: MaxMacs = None,
+    max_peak_memory_bytes: MaxMemory = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            help="Wall-clock budget for everything, export and report included. 10 if --evaluations is not given."
+        ),
+    ] = None,
+    evaluations: Annotated[
+        int | None, typer.Option(help="Train at most this many candidates; alone, reproducible to the bit.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Run folder. By default one under runs/ that belongs to this very command."),
+    ] = None,
+    seed: Seed = 0,
+    workers: Annotated[int | None, typer.Option(help="Parallel trainings; by default one for each core.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    image_shape: Annotated[str | None, typer.Option(help="CxHxW to convert images to, such as 3x64x64.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Continue the study of this run folder with its own settings.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Find, train and export the best small network for your images.
+
+    Giving the same command again continues an interrupted search. The run folder then holds best/ (ONNX, PyTorch,
+    weights, README), report.html, summary.json and study.sqlite.
+    """
+    from nassay.cli.display import Display
+    from nassay.strategies.problem import Constraints
+    from nassay.studies import search as job
+
+    if (data is None) == (resume is None):
+        raise UserError("Give the images, or --resume RUN_FOLDER: exactly one of them.")
+    with Display() as display:
+        if resume is not None:
+            result = job.resume(resume, listener=display, started=STARTED)
+        else:
+            result = job.search(
+                data,
+                space=space,
+                strategy=strategy,
+                constraints=Constraints(max_latency_ms, max_params, max_macs, max_peak_memory_bytes),
+                minutes=minutes,
+                evaluations=evaluations,
+                out=out,
+                seed=seed,
+                workers=workers,
+                device=device,
+                image_shape=parse_shape(image_shape) if image_shape else None,
+                listener=display,
+                started=STARTED,
+            )
+    if as_json:
+        return print_json({"folder": str(result.folder), **result.summary})
+    from nassay.cli.tables import print_result
+
+    print_result(result.folder, result.summary)
+
+
+@app.command(epilog=EXIT_CODES)
+def profile(
+    space: Annotated[str, typer.Argument(help="Search space; see `nassay list spaces`.")],
+    input_shape: Annotated[str, typer.Option("--input", help="CxHxW of one image, such as 3x32x32.")] = "3x32x32",
+    classes: Annotated[int, typer.Option(help="Number of classes.")] = 10,
+    max_latency_ms: MaxLatency = None,
+    max_params: MaxParams = None,
+    max_macs: MaxMacs = None,
+    max_peak_memory_bytes: MaxMemory = None,
+    samples: Annotated[int, typer.Option(help="Random architectures to profile.")] = 200,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """What a space offers on this machine: costs of its networks, and whether limits can be met."""
+    from nassay.cli.profile import profile_space
+    from nassay.strategies.problem import Constraints
+
+    limits = Constraints(max_latency_ms, max_params, max_macs, max_peak_memory_bytes)
+    found = profile_space(space, parse_shape(input_shape), classes, limits, samples=samples, seed=seed)
+    if as_json:
+        return print_json(found)
+    from nassay.cli.tables import print_profile
+
+    print_profile(found)
+
+
+@app.command(epilog=EXIT_CODES)
+def score(
+    model: Annotated[
+        str,
+        typer.Argument(help="FILE.py:FUNCTION, a function without arguments that returns a torch module."),
+    ],
+    input_shape: Annotated[str, typer.Option("--input", help="CxHxW of one image, such as 3x224x224.")] = "3x32x32",
+    classes: Annotated[
+        int, typer.Option(help="Number of classes for random labels; the model's outputs by default.")
+    ] = 0,
+    proxies: Annotated[str, typer.Option(help="Comma-separated names, or all; see `nassay list proxies`.")] = "all",
+    batch: Annotated[int, typer.Option(help="Images in the batch of noise that the proxies see.")] = 16,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Zero-cost scores and costs of your own PyTorch module."""
+    from nassay.cli.score import score_model
+
+    found = score_model(model, parse_shape(input_shape), classes, proxies, batch=batch, seed=seed)
+    if as_json:
+        return print_json(found)
+    from nassay.cli.tables import print_scores
+
+    print_scores(found)
+
+
+@app.command(epilog=EXIT_CODES)
+def status(
+    folder: Annotated[Path, typer.Argument(help="Run folder.")],
+    as_json: Json = False,
+) -> None:
+    """How far a search is, running or not."""
+    from nassay.cli.runs import read_status
+
+    found = read_status(folder)
+    if as_json:
+        return print_json(found)
+    from nassay.cli.tables import print_status
+
+    print_status(found)
+
+
+@app.command(epilog=EXIT_CODES)
+def report(
+    folder: Annotated[Path, typer.Argument(help="Run folder.")],
+    as_json: Json = False,
+) -> None:
+    """Write report.html again from the ledger, also of an unfinished search, and print the tables."""
+    from nassay.cli.runs import rewrite_report
+
+    path, summary = rewrite_report(folder)
+    if as_json:
+        return print_json({"report": str(path), **summary})
+    from nassay.cli.tables import print_result
+
+    print_result(folder, summary)
+
+
+@app.command("list", epilog=EXIT_CODES)
+def list_(
+    noun: Annotated[str, typer.Argument(help="spaces, proxies, strategies, tasks or datasets.")],
+    as_json: Json = False,
+) -> None:
+    """What there is: spaces, proxies, strategies, tasks or datasets."""
+    from nassay.cli.listing import entries_of
+
+    found = entries_of(noun)
+    if as_json:
+        return print_json(found)
+    from nassay.cli.tables import print_entries
+
+    print_entries(noun, found)
+
+
+def parse_shape(text: str) -> tuple[int, int, int]:
+    """(C, H, W) from text such as `3x32x32`.
+
+    Raises:
+        UserError: it is not three positive numbers.
+    """
+    parts = text.lower().split("x")
+    if len(parts) != 3 or not all(p.isdigit() and int(p) > 0 for p in parts):
+        raise UserError(f"An image shape is CxHxW, such as 3x32x32, found {text!r}.")
+    c, h, w = (int(p) for p in parts)
+    return c, h, w
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(document, indent=1) + "\n")
+
+
+def run() -> None:
+    """Entry point of the `nassay` command: errors become one message and an exit code."""
+    try:
+        app(standalone_mode=False)
+        sys.stdout.flush()
+    except NassayError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("Interrupted. The same command continues the search.", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except typer.Exit as leave:
+        sys.exit(leave.exit_code)
+    except Exception as error:
+        # click's own usage errors know how to show themselves; anything else is a defect and keeps its traceback
+        if not hasattr(error, "show") or not hasattr(error, "exit_code"):
+            raise
+        error.show()
+        sys.exit(error.exit_code)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"nassay: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,86 @@
+"""`nassay score`: zero-cost scores of the user's own module."""
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from nassay.errors import UserError
+from nassay.estimators.analytic import profile
+from nassay.estimators.proxies import Batch, proxies, score
+
+
+def score_model(
+    model: str, input_shape: tuple[int, int, int], classes: int, names: str, *, batch: int, seed: int
+) -> dict[str, Any]:
+    """Costs and proxy scores of the module that `FILE.py:FUNCTION` returns, on a batch of noise.
+
+    Raises:
+        UserError: the file, the function or the module it returns is not usable.
+    """
+    network = load_model(model)
+    wanted = proxies.names() if names == "all" else [n.strip() for n in names.split(",")]
+    for name in wanted:
+        proxies[name]
+    counts = profile(network, input_shape)
+    outputs = classes or _number_of_outputs(network, input_shape)
+    found = score(network, Batch.noise(input_shape, outputs, batch, seed), wanted, seed=seed)
+    return {
+        "model": model,
+        "input_shape": list(input_shape),
+        "params": counts.params,
+        "macs": counts.macs,
+        "peak_memory_bytes": counts.peak_memory_bytes,
+        "batch": batch,
+        "seed": seed,
+        "scores": {
+            name: {
+                "value": e.value,
+                "reason": e.reason,
+                "seconds": round(e.seconds, 4),
+                "direction": proxies[name].info["direction"],
+            }
+            for name, e in found.items()
+        },
+    }
+
+
+def load_model(text: str) -> nn.Module:
+    """Run `FILE.py` and call its `FUNCTION`; `text` is `FILE.py:FUNCTION`.
+
+    Raises:
+        UserError: no such file or function, it raises, or it returns something else than a module.
+    """
+    file, _, function = text.rpartition(":")
+    if not file or not Path(file).is_file():
+        raise UserError(f"A model is given as FILE.py:FUNCTION; there is no file {file or text!r}.")
+    try:
+        names = runpy.run_path(file)
+        if function not in names:
+            known = [n for n, v in names.items() if callable(v) and not n.startswith("_")]
+            raise UserError(f"{file} has no function {function!r}; it has {', '.join(known) or 'none'}.")
+        network = names[function]()
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{text} raised {type(error).__name__}: {error}") from error
+    if not isinstance(network, nn.Module):
+        raise UserError(f"{text} must return a torch.nn.Module, it returned {type(network).__name__}.")
+    return network
+
+
+def _number_of_outputs(network: nn.Module, input_shape: tuple[int, int, int]) -> int:
+    was_training = network.training
+    try:
+        with torch.inference_mode():
+            outputs = network.eval()(torch.zeros(1, *input_shape))
+    except Exception as error:
+        shape = "x".join(map(str, input_shape))
+        raise UserError(f"The model does not take one {shape} image: {type(error).__name__}: {error}") from error
+    finally:
+        network.train(was_training)
+    if not isinstance(outputs, torch.Tensor) or outputs.ndim != 2:
+        raise UserError("The model must return one (batch, outputs) tensor; give --classes if it has no such output.")
+    return int(outputs.shape[1])

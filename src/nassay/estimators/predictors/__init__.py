@@ -1,0 +1,1 @@
+"""Predictors: learn from a few evaluated architectures."""

@@ -1,0 +1,320 @@
+"""Training at a stated fidelity: the dearest estimator, and at full fidelity the truth itself.
+
+One recipe for every network: SGD with Nesterov momentum, label smoothing (the task's loss), a short warm-up, a constant
+learning rate while the final length of the training is still open, and a linear descent to zero once it is decided
+(`Fidelity.final`). Networks are judged by an exponential moving average of their weights, so that a training that will
+be continued ranks as if its learning rate had already come down. So a training is continued, never restarted.
+
+Fidelity reductions: Zhou et al., EcoNAS, CVPR 2020, arXiv:2001.01233. Constant rate with a final descent
+("warm-up, stable, decay"): Hu et al. 2024, arXiv:2404.06395.
+"""
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+from torch.optim.swa_utils import AveragedModel
+
+from nassay.estimators.base import Estimate, Fidelity
+from nassay.tasks.base import Split, Task
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How networks are trained.
+
+    Attributes:
+        batch_size: images a step, at most; small training splits get smaller batches (at least 16 steps an epoch).
+        learning_rate: at `batch_size`; scaled linearly for smaller batches.
+        momentum: Nesterov momentum.
+        weight_decay: on weights of convolutions and linear layers only.
+        warmup_steps: linear warm-up of the learning rate.
+        descent: share of the final stage over which the learning rate falls to zero.
+        average: decay of the moving average of weights, per step.
+        clip: largest gradient norm.
+    """
+
+    batch_size: int = 64
+    learning_rate: float = 0.06
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    warmup_steps: int = 50
+    descent: float = 0.7
+    average: float = 0.98
+    clip: float = 3.0
+
+
+@dataclass
+class State:
+    """Where a training stands; everything that a checkpoint holds beside the tensors."""
+
+    step: int = 0
+    seconds: float = 0.0
+    final_step: int | None = None
+    final_seconds: float | None = None
+    curve: list[dict[str, float]] = field(default_factory=list)
+
+
+class Training:
+    """One network's training, resumable at any step.
+
+    Args:
+        network: trained in place; its moving average is what is evaluated, see `averaged`.
+        task: data, loss and metric.
+        seed: order of samples and augmentation; a step's randomness depends on (seed, step) alone, so a resumed training
+            equals an uninterrupted one.
+        checkpoint: file that keeps the state, or None. Written atomically.
+        fidelity: reductions (samples, resolution); the bound is given to `run`.
+        device: torch device name.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        task: Task,
+        *,
+        seed: int = 0,
+        checkpoint: Path | None = None,
+        fidelity: Fidelity | None = None,
+        device: str = "cpu",
+        recipe: Recipe | None = None,
+    ) -> None:
+        self.task, self.seed, self.checkpoint, self.device = task, seed, checkpoint, torch.device(device)
+        self.recipe = recipe or Recipe()
+        self.resolution = fidelity.resolution if fidelity else 1.0
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = AveragedModel(self.network, multi_avg_fn=self._average_weights, use_buffers=True)
+        self.rows = self._rows(fidelity.samples if fidelity else 1.0)
+        self.batch_size = max(8, min(self.recipe.batch_size, len(self.rows) // 16))
+        self.base_rate = self.recipe.learning_rate * self.batch_size / self.recipe.batch_size
+        self.optimizer = torch.optim.SGD(
+            self._parameter_groups(), lr=self.base_rate, momentum=self.recipe.momentum, nesterov=True
+        )
+        self.state = State()
+        self._epoch_order: tuple[int, np.ndarray] | None = None
+        if checkpoint is not None and checkpoint.exists():
+            self._load(checkpoint)
+
+    @property
+    def averaged(self) -> nn.Module:
+        """The network with averaged weights: what is evaluated and exported."""
+        module: nn.Module = self.average.module
+        return module
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of one pass over the reduced training split; the last partial batch is left out."""
+        return max(1, len(self.rows) // self.batch_size)
+
+    @property
+    def epochs(self) -> float:
+        """Passes done so far."""
+        return self.state.step / self.steps_per_epoch
+
+    def run(self, bound: Fidelity) -> Estimate:
+        """Train up to the bound and evaluate on the validation split.
+
+        Returns:
+            The validation metric; or a reason where the training diverged. Details hold `epochs`, `train_seconds` and the
+            learning `curve`, a list of {epoch, seconds, train_loss, validation_accuracy}.
+        """
+        started = time.perf_counter()
+        if bound.final and self.state.final_step is None:
+            self.state.final_step, self.state.final_seconds = self.state.step, self.state.seconds
+        with torch.random.fork_rng(devices=[]):
+            reason = self._train_until(bound)
+        seconds = time.perf_counter() - started
+        details = {
+            "epochs": round(self.epochs, 3),
+            "train_seconds": round(self.state.seconds, 3),
+            "curve": self.state.curve,
+        }
+        if reason is not None:
+            return Estimate.failed(reason, seconds=seconds, **details)
+        return Estimate.of(self.state.curve[-1]["validation_accuracy"], seconds=seconds, **details)
+
+    # The loop ------------------------------------------------------------------------------------------------------
+
+    def _train_until(self, bound: Fidelity) -> str | None:
+        """Steps up to the bound; the reason of a divergence, or None."""
+        last_save = self.state.seconds
+        losses: list[float] = []
+        chance = math.log(max(2, self.task.num_outputs))
+        while (progress := self._progress(bound)) < 1.0:
+            tick = time.perf_counter()
+            loss = self._step(progress if bound.final else None)
+            losses.append(loss)
+            if not math.isfinite(loss):
+                return f"the training loss became {loss} at step {self.state.step}"
+            if len(losses) >= 50 and np.mean(losses[-50:]) > 3 * chance + 1:
+                return f"the training diverged: mean loss {np.mean(losses[-50:]):.3g} at step {self.state.step}"
+            self.state.seconds += time.perf_counter() - tick
+            if self._evaluation_due(bound) and not self._evaluate(losses):
+                return f"the outputs are not finite at step {self.state.step}"
+            if self.state.seconds - last_save > 15:
+                self._save()
+                last_save = self.state.seconds
+        evaluated = bool(self.state.curve) and self.state.curve[-1]["step"] == self.state.step
+        if not evaluated and not self._evaluate(losses):
+            return f"the outputs are not finite at step {self.state.step}"
+        self._save()
+        return None
+
+    def _progress(self, bound: Fidelity) -> float:
+        """Share of the current stage that is done, 1 at the bound; a final stage counts from where it began."""
+        done, start, end = self._position(bound)
+        if done >= end:
+            return 1.0
+        start = start if bound.final else 0.0
+        return max(0.0, done - start) / (end - start)
+
+    def _position(self, bound: Fidelity) -> tuple[float, float, float]:
+        """Where the training stands, where its final stage began, where the bound is: in steps or in seconds."""
+        if bound.epochs is not None:
+            return self.state.step, self.state.final_step or 0, max(1, round(bound.epochs * self.steps_per_epoch))
+        assert bound.seconds is not None
+        # at least one step is made, however short the bound
+        return self.state.seconds if self.state.step else -1.0, self.state.final_seconds or 0.0, bound.seconds
+
+    def _step(self, final_progress: float | None) -> float:
+        torch.manual_seed(_mix(self.seed, self.state.step))
+        x, y = self._batch(self.state.step)
+        self._set_rate(final_progress)
+        self.network.train()
+        loss = self.task.loss(self.network(x), y)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
+        self.optimizer.step()
+        self.average.update_parameters(self.network)
+        self.state.step += 1
+        return float(loss.detach())
+
+    def _set_rate(self, final_progress: float | None) -> None:
+        rate = self.base_rate * min(1.0, (self.state.step + 1) / self.recipe.warmup_steps)
+        if final_progress is not None:
+            rate *= min(1.0, (1.0 - final_progress) / self.recipe.descent)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def _batch(self, step: int) -> tuple[Tensor, Tensor]:
+        epoch, position = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng([self.seed, epoch]).permutation(self.rows) if position == 0 else self._order
+        self._order = order
+        rows = np.sort(order[position * self.batch_size : (position + 1) * self.batch_size])
+        x = self.task.augment(self._inputs(self.task.train.x[rows]))
+        return self._sized(x), torch.from_numpy(self.task.train.y[rows]).to(self.device)
+
+    def _order(self, epoch: int) -> np.ndarray:
+        """The training rows in an epoch's order."""
+        if self._epoch_order is None or self._epoch_order[0] != epoch:
+            self._epoch_order = epoch, np.random.default_rng([self.seed, epoch]).permutation(self.rows)
+        return self._epoch_order[1]
+
+    def _inputs(self, x: np.ndarray) -> Tensor:
+        tensor = torch.from_numpy(np.ascontiguousarray(x)).to(self.device)
+        return self.task.prepare(tensor)
+
+    def _sized(self, x: Tensor) -> Tensor:
+        if self.resolution != 1.0:
+            size = [max(4, round(s * self.resolution)) for s in x.shape[-2:]]
+            x = interpolate(x, size, mode="bilinear", antialias=True)
+        return x.contiguous(memory_format=torch.channels_last)
+
+    # Evaluation ----------------------------------------------------------------------------------------------------
+
+    def _evaluation_due(self, bound: Fidelity) -> bool:
+        """A final training is watched about twenty times; a rung is evaluated at its end only."""
+        if not bound.final or self.state.step % self.steps_per_epoch:
+            return False
+        last = self.state.curve[-1] if self.state.curve else {"seconds": 0.0, "epoch": 0.0}
+        if bound.seconds is not None:
+            return self.state.seconds - last["seconds"] >= bound.seconds / 20
+        return self.epochs - last["epoch"] >= (bound.epochs or 1) / 20
+
+    def _evaluate(self, losses: list[float]) -> bool:
+        """Add a point to the curve; False, and no point, where the metric is not finite."""
+        tick = time.perf_counter()
+        value = self.task.metric_of(*self.outputs(self.task.validation))
+        self.state.seconds += time.perf_counter() - tick
+        if not math.isfinite(value):
+            return False
+        self.state.curve.append(
+            {
+                "step": self.state.step,
+                "epoch": round(self.epochs, 3),
+                "seconds": round(self.state.seconds, 3),
+                "train_loss": round(float(np.mean(losses[-50:])), 4) if losses else 0.0,
+                "validation_accuracy": value,
+            }
+        )
+        return True
+
+    def outputs(self, split: Split) -> tuple[Tensor, Tensor]:
+        """Outputs of the averaged network on a split, and the targets, both on the CPU."""
+        self.average.eval()
+        with torch.inference_mode():
+            parts = [
+                self.average(self._sized(self._inputs(split.x[i : i + 256]))).float().cpu()
+                for i in range(0, len(split), 256)
+            ]
+        return torch.cat(parts), torch.from_numpy(np.array(split.y))
+
+    # State -----------------------------------------------------------------------------------------------------------
+
+    def _save(self) -> None:
+        if self.checkpoint is None:
+            return
+        payload = {
+            "state": self.state.__dict__,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.checkpoint.with_suffix(f".{os.getpid()}.partial")
+        try:
+            torch.save(payload, partial)
+            os.replace(partial, self.checkpoint)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _load(self, path: Path) -> None:
+        payload: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        self.state = State(**payload["state"])
+        self.network.load_state_dict(payload["network"])
+        self.average.load_state_dict(payload["average"])
+        self.optimizer.load_state_dict(payload["optimizer"])
+
+    def _rows(self, share: float) -> np.ndarray:
+        """The rows of the training split that this fidelity sees: a seeded, fixed subset."""
+        n = len(self.task.train)
+        keep = max(1, round(n * share))
+        return np.sort(np.random.default_rng([self.seed, 0xDA7A]).permutation(n)[:keep])
+
+    def _parameter_groups(self) -> Iterator[dict[str, Any]]:
+        parameters = [p for p in self.network.parameters() if p.requires_grad]
+        yield {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.recipe.weight_decay}
+        yield {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0}
+
+    def _average_weights(self, averaged: Any, current: Any, count: Any) -> None:
+        if not averaged[0].is_floating_point():  # batch counters of batch norm
+            for old, new in zip(averaged, current, strict=True):
+                old.copy_(new)
+            return
+        decay = min(self.recipe.average, (1 + int(count)) / (10 + int(count)))
+        torch._foreach_lerp_(averaged, current, 1.0 - decay)
+
+
+def _mix(*numbers: int) -> int:
+    """A 63-bit seed from several numbers."""
+    return int.from_bytes(sha256(repr(numbers).encode()).digest()[:8], "big") >> 1

@@ -1,0 +1,139 @@
+"""The noun `strategy`: where to look next.
+
+A strategy is a deterministic function of the seed and of the finished records: it asks for a batch of requests, is told
+the records in the same order, and asks again, until it has finalists. Resuming is replaying: the study answers what is
+already in the ledger without paying for it again.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import ClassVar
+
+from nassay.estimators.base import Estimate, Fidelity
+from nassay.estimators.devices.latency_model import LatencyModel
+from nassay.registry import Registry
+from nassay.spaces.base import Architecture
+from nassay.strategies.problem import Problem
+
+
+@dataclass(frozen=True)
+class Request:
+    """One evaluation that a strategy wants: an architecture, an estimator's name, and a fidelity for `training`."""
+
+    architecture: Architecture
+    estimator: str
+    fidelity: Fidelity | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """A request and its answer."""
+
+    request: Request
+    estimate: Estimate
+
+    @property
+    def value(self) -> float | None:
+        """The estimate's value, None where it failed."""
+        return self.estimate.value
+
+
+LATENCY_SAMPLES = 24  # measured networks that the latency model is fitted on
+FINALISTS = 2  # networks that are trained to the end
+
+Plan = Generator[list[Request], list[Record], list[Architecture]]
+
+
+class Strategy(ABC):
+    """Base of all strategies: sub-classes write `plan`, a generator that reads like the paper's algorithm.
+
+    Args:
+        problem: space, limits, budget and seed.
+
+    Attributes:
+        phase: what the strategy is doing, for the progress display.
+        phases: the names that `phase` runs through.
+        finalists: the architectures to train fully, best first; set once `ask` returns an empty list.
+        random_baseline: the best of the randomly drawn feasible networks that were trained alike.
+    """
+
+    random_baseline: Architecture | None = None
+    phases: ClassVar[tuple[str, ...]] = ("search",)
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.phase = self.phases[0]
+        self.finalists: list[Architecture] | None = None
+        self._plan = self._whole_plan()
+        self._batch: list[Request] | None = None
+
+    @abstractmethod
+    def plan(self) -> Plan:
+        """Yield batches of requests, receive their records, return the finalists, best first."""
+
+    def _whole_plan(self) -> Plan:
+        """What every strategy does first: learn to predict latency, where there is a limit on it."""
+        if self.problem.constraints.max_latency_ms is not None:
+            self.phase = "feasible"
+            stream = self.problem.stream("latency")
+            drawn = [self.problem.space.smallest(), *islice(stream, LATENCY_SAMPLES)]
+            records = yield [Request(a, "latency_ms") for a in dict.fromkeys(drawn)]
+            known = [(self.problem.profile(r.request.architecture), r.value) for r in records if r.value is not None]
+            self.problem.latency_model = LatencyModel.fit([p for p, _ in known], [v for _, v in known])
+        self.phase = self.phases[0]
+        return (yield from self.plan())
+
+    def measured(
+        self, candidates: Sequence[Architecture]
+    ) -> Generator[list[Request], list[Record], list[Architecture]]:
+        """Those candidates whose measured latency keeps the limit, in order; all of them where there is no such limit."""
+        limit = self.problem.constraints.max_latency_ms
+        if limit is None or not candidates:
+            return list(candidates)
+        records = yield [Request(a, "latency_ms") for a in candidates]
+        return [r.request.architecture for r in records if r.value is not None and r.value <= limit]
+
+    def best_measured(
+        self, candidates: Sequence[Architecture], count: int
+    ) -> Generator[list[Request], list[Record], list[Architecture]]:
+        """The first `count` candidates that keep the latency limit when measured."""
+        kept: list[Architecture] = []
+        for start in range(0, len(candidates), count):
+            if len(kept) < count:
+                kept += yield from self.measured(candidates[start : start + count])
+        return kept[:count]
+
+    def ask(self) -> list[Request]:
+        """The next batch; empty once the strategy is done. Asking again without `tell` gives the same batch."""
+        if self._batch is None and self.finalists is None:
+            self._advance(None)
+        return list(self._batch or [])
+
+    def tell(self, records: Sequence[Record]) -> None:
+        """The records of the last batch, in its order.
+
+        Raises:
+            ValueError: the records are not those of the batch that `ask` gave.
+        """
+        if self._batch is None or [r.request for r in records] != self._batch:
+            raise ValueError("tell expects the records of the last ask, in its order")
+        self._batch = None
+        self._advance(list(records))
+
+    def _advance(self, records: list[Record] | None) -> None:
+        try:
+            self._batch = next(self._plan) if records is None else self._plan.send(records)
+        except StopIteration as stop:
+            self.finalists = stop.value
+
+
+strategies: Registry[type[Strategy]] = Registry(
+    "strategy", ("nassay.strategies.cascade", "nassay.strategies.random", "nassay.strategies.evolution")
+)
+
+
+def ranked(records: Sequence[Record]) -> list[Record]:
+    """Records by value, best first; failures last; ties and failures keep their order."""
+    return sorted(records, key=lambda r: (r.value is None, -(r.value or 0.0)))

@@ -1,0 +1,171 @@
+"""The cascade, nassay's default: from the cheapest estimator to the truth, spending where it pays.
+
+1. Feasible: sample inside the limits (a latency model is fitted first where there is a limit on latency).
+2. Screen: many candidates by zero-cost proxies, aggregated by ranks.
+3. Adapt: train some tens briefly; weigh each proxy, and a surrogate, by how well it ordered them on this very task
+   (ProxyBO's dynamic influence, arXiv:2110.10423); train what the weighted ranks propose.
+4. Climb: the best third goes on with its weights to three times the training, and again
+   (successive halving, arXiv:1502.07943; EcoNAS's hierarchy, arXiv:2001.01233).
+The finish, full training of the finalists, is the study's and the same for every strategy.
+"""
+
+from collections.abc import Generator, Sequence
+from itertools import islice
+
+import numpy as np
+
+from nassay.estimators.base import Fidelity
+from nassay.estimators.predictors.influence import (
+    combined_rank,
+    concordance,
+    held_out_predictions,
+    influences,
+    surrogate,
+)
+from nassay.estimators.proxies.aggregation import log_rank_sum
+from nassay.spaces.base import Architecture
+from nassay.strategies.base import FINALISTS, Plan, Record, Request, Strategy, ranked, strategies
+
+PROXIES = ("az_expressivity", "az_progressivity", "az_trainability", "az_complexity", "synflow", "naswot")
+SCREEN_SHARE = 0.15  # of the search's time
+CHUNK = 32  # candidates a screening request
+LARGEST_SCREEN = 4096
+ETA = 3  # survivors are one third, trained three times as long
+RUNGS = 3
+
+Scores = dict[Architecture, dict[str, float | None]]
+
+
+@strategies.register("cascade", paper="ours; see docs/cascade.md")
+class Cascade(Strategy):
+    """Screen by proxies, adapt their weights to the task, climb with the survivors."""
+
+    phases = ("screen", "adapt", "climb")
+
+    def plan(self) -> Plan:
+        """Screen -> adapt -> climb."""
+        self.scores: Scores = {}
+        yield from self._screen()
+        self.phase = "adapt"
+        records = yield from self._adapt()
+        self.phase = "climb"
+        return (yield from self._climb(records))
+
+    # 2. Screen -----------------------------------------------------------------------------------------------------
+
+    def _screen(self) -> Generator[list[Request], list[Record], None]:
+        """Score random feasible candidates; the first chunk's price decides how many the time allows."""
+        stream = self.problem.stream("screen")
+        seconds = yield from self._score(list(islice(stream, CHUNK)))
+        wanted = 16 * self.problem.candidates()
+        if self.problem.budget.minutes is not None:
+            share = SCREEN_SHARE * self.problem.budget.search_seconds * self.problem.budget.workers
+            wanted = int(min(LARGEST_SCREEN, share / max(seconds, 1e-6) * CHUNK))
+        while len(self.scores) < wanted:
+            chunk = list(islice(stream, min(CHUNK * 4, wanted - len(self.scores))))
+            if not chunk:
+                return
+            yield from self._score(chunk)
+
+    def _score(self, candidates: Sequence[Architecture]) -> Generator[list[Request], list[Record], float]:
+        """Ask for every proxy of every new candidate; returns the price in seconds."""
+        new = [a for a in dict.fromkeys(candidates) if a not in self.scores]
+        if not new:
+            return 0.0
+        records = yield [Request(a, proxy) for a in new for proxy in PROXIES]
+        for record in records:
+            self.scores.setdefault(record.request.architecture, {})[record.request.estimator] = record.value
+        return sum(r.estimate.seconds for r in records)
+
+    # 3. Adapt ------------------------------------------------------------------------------------------------------
+
+    def _adapt(self) -> Generator[list[Request], list[Record], list[Record]]:
+        """Train random draws and the best of every size by the screen; then what the task itself has taught."""
+        count, fidelity = self._count(), self._rung(0)
+        random = list(islice(self.problem.stream("random"), max(2, count // 6)))
+        yield from self._score(random)
+        first = list(dict.fromkeys(random + self._best_of_every_size(count // 2 - len(random))))
+        records = yield [Request(a, "training", fidelity) for a in first]
+        drawn = [r for r in records if r.request.architecture in set(random)]
+        self.random_baseline = ranked(drawn)[0].request.architecture
+        while len(records) < count:
+            batch = yield from self._propose(records, min(max(4, count // 4), count - len(records)))
+            if not batch:
+                break
+            records = records + (yield [Request(a, "training", fidelity) for a in batch])
+        return records
+
+    def _best_of_every_size(self, count: int) -> list[Architecture]:
+        """The screen's best of each of `count` equal bins by MACs: which size suits the task is not known yet."""
+        by_size = sorted(self.scores, key=lambda a: (self.problem.profile(a).macs, a))
+        best = []
+        for members in np.array_split(np.arange(len(by_size)), count):
+            inside = [by_size[i] for i in members]
+            if inside:
+                columns = [[self.scores[a][p] for a in inside] for p in PROXIES]
+                best.append(inside[int(np.argmax([-np.inf if s is None else s for s in log_rank_sum(columns)]))])
+        return best
+
+    def _propose(self, records: list[Record], count: int) -> Generator[list[Request], list[Record], list[Architecture]]:
+        """The best untrained candidates by weighted ranks, from the screened and from mutants of the best trained."""
+        rng = self.problem.rng(f"propose {len(records)}")
+        trained = [r.request.architecture for r in records]
+        parents = [r.request.architecture for r in ranked(records)[: max(2, len(records) // 4)]]
+        mutants = [self.problem.space.mutate(parents[i % len(parents)], rng) for i in range(CHUNK)]
+        yield from self._score([a for a in mutants if self.problem.admits(a)])
+        pool = [a for a in self.scores if a not in set(trained)]
+        if not pool:
+            return []
+        sources, weights = self._sources(records, pool)
+        order = np.argsort(-combined_rank(sources, weights), kind="stable")
+        return [pool[i] for i in order[:count]]
+
+    def _sources(
+        self, records: list[Record], pool: list[Architecture]
+    ) -> tuple[dict[str, list[float | None]], dict[str, float]]:
+        """Scores of the pool by each source, and the source's influence from its order of the trained architectures."""
+        good = [r for r in records if r.value is not None]
+        trained, truth = [r.request.architecture for r in good], [float(r.value or 0.0) for r in good]
+        concordances = {p: concordance([self.scores[a][p] for a in trained], truth) for p in PROXIES}
+        sources: dict[str, list[float | None]] = {p: [self.scores[a][p] for a in pool] for p in PROXIES}
+        if len(good) >= 4:
+            features = self._features(trained)
+            held_out = held_out_predictions(features, truth, self.problem.seed)
+            concordances["surrogate"] = concordance(held_out.tolist(), truth)
+            fitted = surrogate(self.problem.seed).fit(features, truth)
+            sources["surrogate"] = fitted.predict(self._features(pool)).tolist()
+        self.weights = influences(concordances, len(good))
+        return sources, self.weights
+
+    def _features(self, architectures: list[Architecture]) -> np.ndarray:
+        """(n, d): encoding, logarithms of the costs, proxy scores squashed; missing scores stay missing."""
+        rows = []
+        for a in architectures:
+            profile = self.problem.profile(a)
+            costs = np.log1p([profile.params, profile.macs, profile.peak_memory_bytes])
+            cheap = [np.nan if (s := self.scores[a][p]) is None else np.arcsinh(s) for p in PROXIES]
+            rows.append(np.concatenate([self.problem.space.encode(a), costs, cheap]))
+        return np.array(rows)
+
+    # 4. Climb ------------------------------------------------------------------------------------------------------
+
+    def _climb(self, records: list[Record]) -> Generator[list[Request], list[Record], list[Architecture]]:
+        """Successive halving with continued training; the finalists keep the latency limit as measured."""
+        for rung in range(1, RUNGS):
+            alive = [r.request.architecture for r in ranked(records) if r.value is not None]
+            keep = max(FINALISTS, round(len(records) / ETA))
+            survivors = yield from self.best_measured(alive, keep)
+            records = yield [Request(a, "training", self._rung(rung)) for a in survivors]
+        return [r.request.architecture for r in ranked(records) if r.value is not None][:FINALISTS]
+
+    def _count(self) -> int:
+        return self.problem.candidates(scale=0.75)
+
+    def _rung(self, rung: int) -> Fidelity:
+        """Bound of a rung; the rungs together take the time that screening leaves.
+
+        n candidates to s seconds, n/3 of them on to 3s, n/9 on to 9s: n s (1 + 2/3 + 6/9) in all.
+        """
+        price = sum((ETA**r - ETA ** (r - 1)) / ETA**r if r else 1.0 for r in range(RUNGS))
+        seconds = (1 - SCREEN_SHARE) * self.problem.budget.search_seconds * self.problem.budget.workers
+        return self.problem.fidelity(epochs=2 * ETA**rung, seconds=seconds / (price * self._count()) * ETA**rung)

@@ -1,0 +1,59 @@
+"""Regularized evolution: tournament selection, one mutation, and the oldest dies (Real et al. 2019, arXiv:1802.01548).
+
+Children are made in small batches, so that workers can train them side by side; a batch depends on finished records only,
+so the result is the same for any number of workers.
+"""
+
+from itertools import islice
+
+import numpy as np
+
+from nassay.spaces.base import Architecture
+from nassay.strategies.base import FINALISTS, Plan, Record, Request, Strategy, ranked, strategies
+
+BATCH = 4  # children made from one state of the population
+TOURNAMENT = 3  # members drawn, with replacement, of which the best is the parent
+
+
+@strategies.register("evolution", paper="Real et al. 2019, arXiv:1802.01548")
+class Evolution(Strategy):
+    """Regularized (aging) evolution with tournaments and single mutations."""
+
+    def plan(self) -> Plan:
+        """A random population, then children of tournament winners; the population keeps the youngest."""
+        count, fidelity = self.problem.single_fidelity()
+        rng = self.problem.rng("evolution")
+        size = max(4, count // 3)
+        first = list(islice(self.problem.stream("random"), size))
+        population = yield [Request(a, "training", fidelity) for a in first]
+        history = list(population)
+        self.random_baseline = ranked(population)[0].request.architecture
+        while len(history) < count:
+            children = self._children(population, history, min(BATCH, count - len(history)), rng)
+            records = yield [Request(a, "training", fidelity) for a in children]
+            history += records
+            population = (population + records)[-size:]
+        best = [r.request.architecture for r in ranked(history) if r.value is not None]
+        return (yield from self.best_measured(best, FINALISTS))
+
+    def _children(
+        self, population: list[Record], history: list[Record], count: int, rng: np.random.Generator
+    ) -> list[Architecture]:
+        seen = {r.request.architecture for r in history}
+        children: list[Architecture] = []
+        while len(children) < count:
+            drawn = [population[i] for i in rng.integers(len(population), size=TOURNAMENT)]
+            child = self._mutant(ranked(drawn)[0].request.architecture, seen, rng)
+            seen.add(child)
+            children.append(child)
+        return children
+
+    def _mutant(self, parent: Architecture, seen: set[Architecture], rng: np.random.Generator) -> Architecture:
+        """A new mutant inside the limits; further mutations, then a random draw, where the neighbourhood is exhausted."""
+        for attempt in range(50):
+            child = parent
+            for _ in range(1 + attempt // 10):
+                child = self.problem.space.mutate(child, rng)
+            if child not in seen and self.problem.admits(child):
+                return child
+        return self.problem.sample(rng)

@@ -1,0 +1,236 @@
+"""What a strategy is asked to solve: a space, limits, a budget, and sampling inside the limits."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from nassay.errors import InfeasibleError, UserError
+from nassay.estimators.analytic import Analytic, Profile
+from nassay.estimators.base import Fidelity
+from nassay.estimators.devices.latency_model import LatencyModel
+from nassay.spaces.base import Architecture, Space
+
+LABELS = {
+    "max_latency_ms": ("latency_ms", "ms"),
+    "max_params": ("params", "parameters"),
+    "max_macs": ("macs", "MACs"),
+    "max_peak_memory_bytes": ("peak_memory_bytes", "bytes"),
+}
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """Upper limits on the found network; None for no limit.
+
+    Attributes:
+        max_latency_ms: median latency of one image in milliseconds, ONNX Runtime, one thread, this machine.
+        max_params: number of parameters.
+        max_macs: multiply-accumulate operations for one image.
+        max_peak_memory_bytes: weights and the largest live activations for one image, float32.
+    """
+
+    max_latency_ms: float | None = None
+    max_params: int | None = None
+    max_macs: int | None = None
+    max_peak_memory_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, limit in asdict(self).items():
+            if limit is not None and not limit > 0:
+                raise UserError(f"{name} must be positive, found {limit}.")
+
+    def violated(self, costs: dict[str, float | None]) -> str | None:
+        """The first limit that is broken, as a sentence; None if all known costs keep their limits."""
+        for name, limit in asdict(self).items():
+            metric, unit = LABELS[name]
+            cost = costs.get(metric)
+            if limit is not None and cost is not None and cost > limit:
+                return f"{metric} is {cost:,.6g} {unit}, over {name} = {limit:,.6g}"
+        return None
+
+    @property
+    def any(self) -> bool:
+        """Whether there is a limit at all."""
+        return any(limit is not None for limit in asdict(self).values())
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a search may spend: wall-clock, a number of trained candidates, or both.
+
+    Attributes:
+        minutes: wall-clock of the whole command, export and report included.
+        evaluations: how many candidates may be trained.
+        workers: parallel trainings.
+    """
+
+    minutes: float | None = None
+    evaluations: int | None = None
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        for name, value in (("minutes", self.minutes), ("evaluations", self.evaluations)):
+            if value is not None and not value > 0:
+                raise UserError(f"{name} must be positive, found {value}.")
+        if self.evaluations is not None and self.evaluations < 4:
+            raise UserError(f"evaluations must be at least 4 for a search, found {self.evaluations}.")
+        if self.workers < 1:
+            raise UserError(f"workers must be at least 1, found {self.workers}.")
+
+    @property
+    def reserve_seconds(self) -> float:
+        """Kept back for start, latency measurements, export and report."""
+        return min(45.0, 12.0 + 0.08 * 60 * (self.minutes or 0))
+
+    @property
+    def search_seconds(self) -> float:
+        """Wall-clock for everything before the finish."""
+        return 0.45 * (60 * (self.minutes or 0) - self.reserve_seconds)
+
+    def trainings(self, default: int) -> int:
+        """How many candidates to train: the default, capped by `evaluations`; at least 4."""
+        return max(4, min(default, self.evaluations or default))
+
+
+class Problem:
+    """A space under limits.
+
+    Args:
+        space: what may be built.
+        constraints: upper limits.
+        budget: what may be spent.
+        seed: of every random draw; each purpose draws from its own stream.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        constraints: Constraints | None = None,
+        budget: Budget | None = None,
+        *,
+        seed: int = 0,
+    ) -> None:
+        self.space, self.seed = space, seed
+        self.constraints = constraints or Constraints()
+        self.budget = budget or Budget(evaluations=16)
+        self.analytic = Analytic(space)
+        self.latency_model: LatencyModel | None = None
+
+    def rng(self, purpose: str) -> np.random.Generator:
+        """The random stream of one purpose."""
+        return np.random.default_rng([self.seed, *purpose.encode()])
+
+    def profile(self, architecture: Architecture) -> Profile:
+        """Analytic costs, computed once for each canonical architecture."""
+        return self.analytic.profile(architecture)
+
+    def costs(self, architecture: Architecture) -> dict[str, float | None]:
+        """Every cost that a limit can be on; `latency_ms` is predicted, None while there is no latency model."""
+        profile = self.profile(architecture)
+        latency = self.latency_model.predict(profile) if self.latency_model else None
+        return {
+            "params": profile.params,
+            "macs": profile.macs,
+            "peak_memory_bytes": profile.peak_memory_bytes,
+            "latency_ms": latency,
+        }
+
+    def admits(self, architecture: Architecture) -> bool:
+        """Whether every known or predicted cost keeps its limit."""
+        return self.constraints.violated(self.costs(architecture)) is None
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """A random architecture inside the limits: a uniform draw, shrunk choice by choice until it fits.
+
+        Raises:
+            InfeasibleError: shrinking ends above a limit.
+        """
+        for _ in range(20):
+            here: Architecture | None = self.space.sample(rng)
+            while here is not None:
+                if self.admits(here):
+                    return here
+                here = self.space.shrink(here, rng)
+        here = self.space.smallest()
+        if self.admits(here):
+            return here
+        raise InfeasibleError(self.infeasible_message())
+
+    def stream(self, purpose: str, tries: int = 200) -> Iterator[Architecture]:
+        """Distinct random architectures inside the limits, until the space seems exhausted."""
+        rng, seen = self.rng(purpose), set()
+        misses = 0
+        while misses < tries:
+            architecture = self.sample(rng)
+            if architecture in seen:
+                misses += 1
+                continue
+            seen.add(architecture)
+            misses = 0
+            yield architecture
+
+    def check_reachable(self, latency_ms: Callable[[Architecture], float]) -> None:
+        """Check the smallest network of the space against every limit.
+
+        Args:
+            latency_ms: measures an architecture; called only under a latency limit.
+
+        Raises:
+            InfeasibleError: it breaks a limit; the message has the smallest reachable value.
+        """
+        smallest = self.space.smallest()
+        costs = self.costs(smallest)
+        if self.constraints.max_latency_ms is not None:
+            costs["latency_ms"] = latency_ms(smallest)
+        broken = self.constraints.violated(costs)
+        if broken:
+            raise InfeasibleError(self.infeasible_message(costs))
+
+    def infeasible_message(self, costs: dict[str, float | None] | None = None) -> str:
+        """Which limits the smallest network of the space breaks, and what is reachable."""
+        costs = costs or self.costs(self.space.smallest())
+        lines = []
+        for name, limit in asdict(self.constraints).items():
+            metric, unit = LABELS[name]
+            cost = costs.get(metric)
+            if limit is not None and cost is not None and cost > limit:
+                lines.append(f"{name} = {limit:,.6g} {unit}, but the smallest network has {cost:,.6g} {unit}")
+        shape = "x".join(map(str, self.space.input_shape))
+        return (
+            f"No network of the space {self.space.name!r} for {shape} inputs meets the limits: {'; '.join(lines)}. "
+            "Raise the limit, make the images smaller, or choose another space."
+        )
+
+    def fidelity(self, *, epochs: float, seconds: float, final: bool = False) -> Fidelity:
+        """A training bound: in seconds under a wall-clock budget, in epochs otherwise."""
+        if self.budget.minutes is not None:
+            return Fidelity(seconds=round(max(seconds, 0.5), 2), final=final)
+        return Fidelity(epochs=epochs, final=final)
+
+    def candidates(self, scale: float = 1.0) -> int:
+        """How many candidates to train: grows with the square root of the time, so that each gets more of it, too."""
+        if self.budget.minutes is None:
+            return self.budget.trainings(16)
+        core_seconds = self.budget.search_seconds * self.budget.workers
+        return self.budget.trainings(round(min(96.0, max(12.0, scale * core_seconds**0.5))))
+
+    def single_fidelity(self) -> tuple[int, Fidelity]:
+        """For strategies that train all candidates equally: how many, and to what bound."""
+        count = self.candidates()
+        seconds = self.budget.search_seconds * self.budget.workers / count
+        return count, self.fidelity(epochs=4, seconds=seconds)
+
+
+def with_limits(constraints: "Constraints | dict[str, float] | None") -> Constraints:
+    """Constraints from a dictionary of limits, as the Python API accepts them.
+
+    Raises:
+        UserError: an unknown limit.
+    """
+    if constraints is None or isinstance(constraints, Constraints):
+        return constraints or Constraints()
+    unknown = set(constraints) - set(LABELS)
+    if unknown:
+        raise UserError(f"Unknown limits {sorted(unknown)}; known are {', '.join(LABELS)}.")
+    return replace(Constraints(), **constraints)  # type: ignore[arg-type]

@@ -1,0 +1,183 @@
+"""What comes out of a finished study: the sealed test read once, the exported network, `summary.json`, `report.html`."""
+
+import json
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from nassay.estimators.analytic import Analytic
+from nassay.estimators.devices.onnx_latency import measure_latency_ms
+from nassay.exports.bundle import export_best
+from nassay.reports.page import write_report
+from nassay.spaces.base import Architecture, Space
+from nassay.studies.plan import write_atomically
+from nassay.studies.study import Finish, Study
+from nassay.studies.summary import report_data, summarize
+from nassay.studies.worker import Bench
+
+LIBRARIES = ("nassay", "torch", "onnxruntime", "onnx", "numpy", "scikit-learn", "kornia")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A search's outcome, as `nassay.search` returns it.
+
+    Attributes:
+        folder: the run folder, with `best/`, `report.html` and `summary.json`.
+        summary: the content of `summary.json`.
+    """
+
+    folder: Path
+    summary: dict[str, Any]
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The winner's row: architecture, accuracies, params, macs, peak_memory_bytes, latency_ms."""
+        row: dict[str, Any] = self.summary["best"]
+        return row
+
+    def load(self) -> nn.Module:
+        """The winner, trained, as it was exported: raw inputs in, logits out."""
+        return torch.export.load(self.folder / "best" / "model.pt2").module()
+
+
+class Outcome:
+    """Turns a finished search into files.
+
+    Args:
+        study: the study, still open.
+        finish: what it trained to the end.
+    """
+
+    def __init__(self, study: Study, finish: Finish) -> None:
+        self.study, self.finish = study, finish
+        self.bench = Bench(study.folder, study.plan.to_dict())
+
+    def write(self) -> Result:
+        """Test, export, summarise and report; each step's result is kept, so that a killed study repeats none."""
+        study = self.study
+        with study.clock.phase("test"):
+            tested = study.ledger.decide("test", self._test)
+        with study.clock.phase("export"):
+            exported = self._export(tested)
+        with study.clock.phase("report"):
+            rows = {text: {**row, **exported.get(text, {})} for text, row in tested.items()}
+            study.ledger.put("rows", rows)
+            study.ledger.put("roles", self._roles(exported))
+            study.clock.touch()
+            result = write_summary_and_report(study, finished=True)
+        self._drop_checkpoints()
+        return result
+
+    def _test(self) -> dict[str, dict[str, Any]]:
+        """The final table: every finished network on the test split, which is opened here and nowhere else."""
+        self.study.ledger.audit("test split", "final table of the finished study")
+        split = self.study.task.open_test()
+        rows = {}
+        for record in self.finish.records:
+            architecture = record.request.architecture
+            row: dict[str, Any] = {"test_accuracy": None, "validation_accuracy": record.value}
+            if record.value is None:
+                row["reasons"] = {
+                    "validation_accuracy": record.estimate.reason or "",
+                    "test_accuracy": "not trained",
+                }
+            else:
+                training = self.bench.training(architecture, self.finish.fidelity)
+                row["test_accuracy"] = self.study.task.metric_of(*training.outputs(split))
+                row["train_seconds"] = training.state.seconds
+                row["epochs"] = training.epochs
+            rows[self.study.evaluator.text(architecture)] = row | self._costs(architecture)
+        return rows
+
+    def _costs(self, architecture: Architecture) -> dict[str, Any]:
+        space = self._space(architecture)
+        profile = Analytic(space).profile(architecture)
+        self.study.latency_ms(architecture)
+        measured = self.study.ledger.find((space.to_string(architecture), "latency_ms", ""))
+        graph = space.graph(architecture)
+        return {
+            "params": profile.params,
+            "macs": profile.macs,
+            "peak_memory_bytes": profile.peak_memory_bytes,
+            "latency_ms": measured.value if measured else None,
+            "latency": dict(measured.details) if measured else None,
+            "graph": {"labels": list(graph.labels), "edges": [list(e) for e in graph.edges]},
+        }
+
+    def _space(self, architecture: Architecture) -> Space:
+        return self.study.evaluator.spaces[architecture.space]
+
+    def _export(self, tested: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Export the best finalist that keeps the latency limit as an exported file; {architecture: its measured costs}."""
+        limit = self.study.plan.constraints.max_latency_ms
+        updates: dict[str, dict[str, Any]] = {}
+        for architecture in self._candidates():
+            text = self.study.evaluator.text(architecture)
+            self._export_one(architecture, tested[text])
+            model = self.study.folder / "best" / "model.onnx"
+            latency = measure_latency_ms(model, self.study.task.input_shape)
+            updates = {text: {"latency_ms": latency.median_ms, "latency": asdict(latency)}} | updates
+            if limit is None or latency.median_ms <= limit:
+                return updates
+        self.study.listener.message("No exported finalist keeps the latency limit as measured at the end.")
+        return updates
+
+    def _candidates(self) -> list[Architecture]:
+        """Finalists that were trained, best validation first."""
+        return [a for a in self.finish.finalists if self.finish.record(a).value is not None]
+
+    def _export_one(self, architecture: Architecture, row: dict[str, Any]) -> None:
+        space, task = self._space(architecture), self.study.task
+        training = self.bench.training(architecture, self.finish.fidelity)
+        x = torch.from_numpy(task.validation.x[:8].copy())
+        export_best(
+            self.study.folder,
+            training.averaged,
+            rebuild=lambda: space.build(architecture, head=task.head),
+            input_shape=task.input_shape,
+            preprocessing=task.preprocessing,
+            classes=task.classes,
+            normalizer=task.normalizer(),
+            sample=task.scaled(x),
+            architecture={
+                "space": architecture.space,
+                "architecture": space.to_string(architecture),
+                "choices": list(architecture.choices),
+            },
+            metrics={k: row[k] for k in ("test_accuracy", "validation_accuracy", "params", "macs")},
+        )
+
+    def _roles(self, exported: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        text = self.study.evaluator.text
+        finalists = [text(a) for a in self.finish.finalists]
+        best = next(iter(exported), None)
+        return {
+            "best": best,
+            "finalists": sorted(finalists, key=lambda t: t != best),
+            "reference": text(self.finish.reference),
+            "random": text(self.finish.random) if self.finish.random else None,
+        }
+
+    def _drop_checkpoints(self) -> None:
+        """Keep the finished networks' checkpoints only."""
+        keep = {self.bench.checkpoint(r.request.architecture, self.finish.fidelity) for r in self.finish.records}
+        for path in (self.study.folder / "checkpoints").glob("*.pt"):
+            if path not in keep:
+                path.unlink()
+
+
+def write_summary_and_report(study: Study, *, finished: bool) -> Result:
+    """`summary.json` and `report.html` from the ledger as it stands."""
+    study.ledger.put("state", "finished" if finished else "stopped")
+    study.ledger.put("versions", {**{name: version(name) for name in LIBRARIES}, "python": platform.python_version()})
+    study.clock.touch()
+    summary = summarize(study.ledger, study.plan)
+    write_atomically(study.folder / "summary.json", json.dumps(summary, indent=1))
+    write_report(study.folder, report_data(summary, study.ledger))
+    return Result(study.folder, summary)

@@ -1,0 +1,131 @@
+"""The main job as one function: data in, a trained and exported network out."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from nassay.errors import NassayError, UserError
+from nassay.strategies.problem import Constraints, with_limits
+from nassay.studies.executors import threads_each, usable_cores
+from nassay.studies.listener import Listener
+from nassay.studies.outcome import Outcome, Result, write_summary_and_report
+from nassay.studies.plan import Plan, claim, locked, read_plan
+from nassay.studies.study import Study
+from nassay.tasks.base import Task, tasks
+from nassay.tasks.classification import task_from
+
+DEFAULT_MINUTES = 10.0
+
+
+def search(
+    data: Any,
+    *,
+    space: str = "mobile",
+    strategy: str = "cascade",
+    constraints: Constraints | dict[str, float] | None = None,
+    minutes: float | None = None,
+    evaluations: int | None = None,
+    out: str | Path | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    device: str = "auto",
+    image_shape: tuple[int, int, int] | None = None,
+    listener: Listener | None = None,
+    started: float | None = None,
+) -> Result:
+    """Find, train and export the best network of a space for these images, inside limits and budget.
+
+    Giving the same arguments again continues a study that was interrupted, and returns one that is finished.
+
+    Args:
+        data: a data set's name (`digits`), a path (folder of class folders, `.npz`, `.csv`), a pair of arrays (images,
+            labels), a torch Dataset of (image, label), or a Task.
+        space: name of the search space.
+        strategy: name of the search strategy.
+        constraints: limits, such as `{"max_latency_ms": 4, "max_params": 500_000}`.
+        minutes: wall-clock budget for everything, export and report included; 10 if `evaluations` is not given either.
+        evaluations: at most this many candidates are trained; alone, it makes the study reproducible to the bit.
+        out: run folder; by default one under `runs/` that belongs to these arguments.
+        seed: of every random draw.
+        workers: parallel trainings; the number of cores by default, one on CUDA.
+        device: `auto`, `cpu` or `cuda`.
+        image_shape: (C, H, W) to convert images to; None lets the data decide.
+        listener: hears of progress.
+        started: `time.perf_counter()` at which the budget began; now by default.
+
+    Raises:
+        UserError: bad input, an unknown name, or limits that no network of the space meets (`InfeasibleError`).
+        StudyBusyError: another process works on the run folder.
+        StudyStoppedError: the system stopped the study; it can be continued.
+    """
+    started = time.perf_counter() if started is None else started
+    if minutes is None and evaluations is None:
+        minutes = DEFAULT_MINUTES
+    device = _device(device)
+    workers = workers if workers is not None else (1 if device != "cpu" else usable_cores())
+    plan = Plan(
+        source=data if isinstance(data, str) else str(data) if isinstance(data, Path) else "arrays",
+        task="classification",
+        space=space,
+        strategy=strategy,
+        constraints=with_limits(constraints),
+        minutes=minutes,
+        evaluations=evaluations,
+        seed=seed,
+        workers=workers,
+        threads=threads_each(workers, usable_cores()) if workers > 0 else 1,
+        device=device,
+        image_shape=image_shape,
+    )
+    task = task_from(data, seed=seed, image_shape=image_shape)
+    folder = Path(out) if out is not None else plan.default_folder()
+    with locked(folder):
+        claim(folder, plan, task)
+        return _run(folder, plan, task, listener or Listener(), started)
+
+
+def resume(folder: str | Path, *, listener: Listener | None = None, started: float | None = None) -> Result:
+    """Continue the study of a run folder with the settings and the data that the folder keeps.
+
+    Raises:
+        UserError: the folder holds no study.
+        StudyBusyError: another process works on it.
+        StudyStoppedError: the system stopped the study; it can be continued.
+    """
+    started = time.perf_counter() if started is None else started
+    folder = Path(folder)
+    plan = read_plan(folder)
+    with locked(folder):
+        task = tasks[plan.task].target.load(folder / "task")
+        return _run(folder, plan, task, listener or Listener(), started)
+
+
+def _run(folder: Path, plan: Plan, task: Task, listener: Listener, started: float) -> Result:
+    for note in task.notes:
+        listener.message(note)
+    with Study(folder, plan, task, listener, started=started) as study:
+        if study.ledger.get("state") == "finished":
+            listener.message(f"{folder} holds this study, finished. Give another --out to run it again.")
+            return write_summary_and_report(study, finished=True)
+        try:
+            return Outcome(study, study.search()).write()
+        except KeyboardInterrupt:
+            write_summary_and_report(study, finished=False)
+            raise
+        except UserError:
+            raise
+        except NassayError:
+            write_summary_and_report(study, finished=False)
+            raise
+
+
+def _device(name: str) -> str:
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name not in ("cpu", "cuda"):
+        raise UserError(f"device must be auto, cpu or cuda, found {name!r}.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("device is cuda, but torch sees no CUDA device here. Use --device cpu.")
+    return name

@@ -1,0 +1,219 @@
+"""The study: the loop that carries a strategy's requests to evaluators and back, then finishes the finalists.
+
+Everything that was decided by the clock is kept in the ledger, so that giving the same command again replays the study
+up to where it stood and goes on from there.
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nassay.errors import NassayError
+from nassay.estimators.base import Estimate, Fidelity
+from nassay.spaces.base import Architecture, Space, spaces
+from nassay.strategies.base import Record, Request, Strategy, ranked, strategies
+from nassay.strategies.problem import Problem
+from nassay.studies.clock import Clock
+from nassay.studies.evaluate import Evaluator
+from nassay.studies.executors import Executor
+from nassay.studies.finish import final_fidelity, reference_network
+from nassay.studies.ledger import Ledger
+from nassay.studies.listener import Listener
+from nassay.studies.plan import Plan
+from nassay.tasks.base import Task
+
+
+_COST_NAMES = {"latency_ms": "predicted_latency_ms"}  # what `Problem.costs` gives is a prediction
+
+
+@dataclass
+class Finish:
+    """The architectures of the final table and the bound they were trained to."""
+
+    finalists: list[Architecture]
+    reference: Architecture
+    random: Architecture | None
+    fidelity: Fidelity
+    records: list[Record]
+
+    def record(self, architecture: Architecture) -> Record:
+        """The final training of one of them."""
+        return next(r for r in self.records if r.request.architecture == architecture)
+
+
+class Study:
+    """A plan at work in its run folder; the caller holds the folder's lock.
+
+    Args:
+        folder: run folder that `plan.claim` has prepared.
+        plan: settings.
+        task: the data, as the folder keeps it.
+        listener: hears of progress.
+        started: `time.perf_counter()` when the command began.
+
+    Use as a context manager: leaving it ends the workers and writes the time spent.
+    """
+
+    def __init__(
+        self, folder: Path, plan: Plan, task: Task, listener: Listener, *, started: float | None = None
+    ) -> None:
+        self.folder, self.plan, self.task, self.listener = folder, plan, task, listener
+        self.space: Space = spaces[plan.space].target(task.input_shape, task.num_outputs)
+        self.problem = Problem(self.space, plan.constraints, plan.budget, seed=plan.seed)
+        self.strategy: Strategy = strategies[plan.strategy].target(self.problem)
+        self.best: float | None = None
+        with ExitStack() as stack:
+            self.ledger = Ledger.in_folder(folder)
+            stack.callback(self.ledger.close)
+            self.ledger.put("task", _task_facts(task))
+            self.clock = Clock(self.ledger, started)
+            self.executor = Executor(folder, plan.workers, plan.threads, plan.device)
+            stack.callback(self.clock.touch)
+            stack.callback(self.executor.close)
+            mobile = spaces["mobile"].target(task.input_shape, task.num_outputs)
+            self.evaluator = Evaluator({"mobile": mobile, plan.space: self.space}, self.ledger, self.executor)
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> "Study":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.close()
+
+    # The search ----------------------------------------------------------------------------------------------------
+
+    def search(self) -> Finish:
+        """Run the strategy, then the finish.
+
+        Raises:
+            InfeasibleError: no architecture of the space meets the limits.
+            NassayError: no candidate could be trained.
+        """
+        self._enter("feasible")
+        self.problem.check_reachable(lambda a: self.latency_ms(a) or 0.0)
+        while requests := self.strategy.ask():
+            if self._out_of_time():
+                self.listener.message("The search's share of the time is over; finishing with the best so far.")
+                break
+            self._enter(self.strategy.phase)
+            self.strategy.tell(self._evaluate(requests, self.strategy.phase))
+        finalists = self.strategy.finalists or self._best_so_far()
+        if not finalists:
+            raise NassayError(
+                "No candidate could be trained within the limits; see the reasons in the report, or loosen the limits."
+            )
+        return self._finish(finalists)
+
+    def latency_ms(self, architecture: Architecture) -> float | None:
+        """Measured latency, from the ledger where it is known."""
+        return self._evaluate([Request(architecture, "latency_ms")], "feasible")[0].value
+
+    def _evaluate(self, requests: Sequence[Request], phase: str) -> list[Record]:
+        def progress(done: int, total: int) -> None:
+            self.listener.progress(done, total, self.best, self.remaining())
+            self.clock.touch(every=2.0)
+
+        records = self.evaluator.evaluate(requests, phase, progress)
+        self._note_costs([r.request.architecture for r in records if r.request.estimator == "training"], phase)
+        trained = [r.value for r in records if r.request.estimator == "training" and r.value is not None]
+        known = trained if self.best is None else [self.best, *trained]
+        self.best = max(known, default=None)
+        self.clock.touch()
+        return records
+
+    def _note_costs(self, trained: Sequence[Architecture], phase: str) -> None:
+        """Analytic costs of trained architectures go to the ledger too: #params and #MACs are estimators like others."""
+        rows = []
+        for architecture in trained:
+            if architecture.space != self.space.name:
+                continue
+            for name, value in self.problem.costs(architecture).items():
+                key = (self.evaluator.text(architecture), _COST_NAMES.get(name, name), "")
+                if value is not None and self.ledger.find(key) is None:
+                    rows.append((key, Estimate.of(value)))
+        self.ledger.add(rows, phase)
+
+    def remaining(self) -> float | None:
+        """Seconds left in the budget; None without a wall-clock budget."""
+        return None if self.plan.minutes is None else 60 * self.plan.minutes - self.clock.elapsed()
+
+    def _enter(self, phase: str) -> None:
+        self.clock.enter(phase)
+        self.listener.phase(phase, self.remaining())
+
+    def _out_of_time(self) -> bool:
+        """Whether the search has used half as much again as its share: a machine slower than it looked."""
+        if self.plan.minutes is None:
+            return False
+        late = self.clock.elapsed() > 1.5 * self.plan.budget.search_seconds + 10
+        key = f"stopped in {self.strategy.phase}"
+        return bool(self.ledger.decide(key, lambda: True)) if late or self.ledger.get(key) else False
+
+    def _best_so_far(self) -> list[Architecture]:
+        """The best trained architecture in the ledger, for a search that was cut short."""
+        trained = [r for r in self.ledger.records() if r["estimator"] == "training" and r["value"] is not None]
+        trained.sort(key=lambda r: -r["value"])
+        return [self.space.from_string(r["architecture"]) for r in trained[:1]]
+
+    # The finish ----------------------------------------------------------------------------------------------------
+
+    def _finish(self, finalists: list[Architecture]) -> Finish:
+        """Train finalists, reference and random draw to the same bound."""
+        self._enter("finish")
+        _, reference, kept = reference_network(self.problem, self.latency_ms)
+        if not kept:
+            self.listener.message("The reference network breaks the limits: its narrowest form is still too large.")
+        random = self.strategy.random_baseline
+        jobs = list(dict.fromkeys([reference, *([random] if random else []), *finalists]))
+        spent = [self._spent_seconds(a) for a in jobs]
+        settings = self.ledger.decide(
+            "final fidelity",
+            lambda: (
+                final_fidelity(self.plan.minutes, spent, self.plan.workers, lambda: self._time_for_finish()).__dict__
+            ),
+        )
+        fidelity = Fidelity(**settings)
+        by_need = [a for _, a in sorted(zip(spent, jobs, strict=True), key=lambda pair: pair[0])]
+        records = self._evaluate([Request(a, "training", fidelity) for a in by_need], "finish")
+        order = {a: r for r in ranked(records) for a in [r.request.architecture]}
+        return Finish(
+            finalists=[a for a in order if a in set(finalists)],
+            reference=reference,
+            random=random,
+            fidelity=fidelity,
+            records=records,
+        )
+
+    def _time_for_finish(self) -> float:
+        """Wall-clock left for the final trainings: what remains less the end's own needs, and a margin."""
+        remaining = self.remaining()
+        assert remaining is not None
+        return max(2.0, 0.97 * (remaining - self.plan.budget.reserve_seconds))
+
+    def _spent_seconds(self, architecture: Architecture) -> float:
+        """Training seconds that an architecture has had, by the ledger."""
+        text = self.evaluator.text(architecture)
+        return max(
+            (
+                float(r["details"].get("train_seconds", 0.0))
+                for r in self.ledger.records()
+                if r["architecture"] == text and r["estimator"] == "training" and "final" not in r["fidelity"]
+            ),
+            default=0.0,
+        )
+
+
+def _task_facts(task: Task) -> dict[str, Any]:
+    """What the summary says of the data."""
+    return {
+        "name": task.name,
+        "metric": task.metric,
+        "input_shape": list(task.input_shape),
+        "classes": list(task.classes),
+        "train": len(task.train),
+        "validation": len(task.validation),
+        "test": task.test_size,
+        "notes": list(task.notes),
+    }

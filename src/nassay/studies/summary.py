@@ -1,0 +1,143 @@
+"""From the ledger to plain data: `summary.json`, the measured gaps, and what the report shows.
+
+Works on a study in any state, finished or killed, and needs no torch.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from nassay.gaps import gap
+from nassay.reports.data import PREDICTED_LATENCY, TRAINING, ReportData
+from nassay.studies.ledger import Ledger, by_estimator
+from nassay.studies.plan import Plan
+
+NOT_PROXIES = {TRAINING, "latency_ms", PREDICTED_LATENCY, "peak_memory_bytes"}
+SHOWN_FAILURES = 200
+
+Row = dict[str, Any]
+
+
+def summarize(ledger: Ledger, plan: Plan) -> dict[str, Any]:
+    """The content of `summary.json`, as far as the study has come."""
+    records = ledger.records()
+    rows, roles = ledger.get("rows") or {}, ledger.get("roles") or {}
+    sessions = ledger.sessions()
+    seconds = {"total": round(sum(s["seconds"] for s in sessions), 3), "phases": _phases(sessions)}
+    return {
+        "status": ledger.get("state") or "running",
+        "best": _candidate(roles.get("best"), rows) or _leader(records),
+        "finalists": [c for text in roles.get("finalists", []) if (c := _candidate(text, rows))],
+        "reference": _candidate(roles.get("reference"), rows),
+        "random": _candidate(roles.get("random"), rows),
+        "gaps": measured_gaps(records, plan.seed),
+        "evaluations": by_estimator(records),
+        "failures": [
+            {"architecture": r["architecture"], "estimator": r["estimator"], "reason": r["reason"]}
+            for r in records
+            if r["value"] is None
+        ][:SHOWN_FAILURES],
+        "seconds": seconds,
+        "seed": plan.seed,
+        "versions": ledger.get("versions") or {},
+        "constraints": plan.to_dict()["constraints"],
+        "space": plan.space,
+        "strategy": plan.strategy,
+        "task": ledger.get("task") or {},
+        "config": plan.to_dict(),
+        "resumes": max(0, len(sessions) - 1),
+        "test_openings": len(ledger.audits()),
+    }
+
+
+def measured_gaps(records: Sequence[Row], seed: int) -> list[dict[str, Any]]:
+    """Every cheap estimator against training, on this very task, best first.
+
+    Proxies and counts are held against the trainings at the lowest bound, which the most architectures have; each
+    bound of training is held against the next higher one.
+    """
+    trainings = _by_bound(records)
+    if not trainings:
+        return []
+    bounds = list(trainings)
+    lowest = bounds[0]
+    reports = []
+    for name in dict.fromkeys(r["estimator"] for r in records if r["estimator"] not in NOT_PROXIES):
+        reports.append(_gap(name, lowest, _values(records, name), trainings[lowest], seed))
+    for low, high in zip(bounds, bounds[1:], strict=False):
+        reports.append(_gap(_at(low), high, trainings[low], trainings[high], seed))
+    reports.sort(key=lambda g: (g["kendall_tau"] is None, -(g["kendall_tau"] or 0.0)))
+    return reports
+
+
+def report_data(summary: dict[str, Any], ledger: Ledger) -> ReportData:
+    """What the report shows: the summary, and the ledger's rows with one estimator name for each training bound."""
+    records = ledger.records()
+    at_bounds = [{**r, "estimator": _at(r["fidelity"])} for r in records if r["estimator"] == TRAINING]
+    return ReportData(summary=summary, records=records + at_bounds)  # type: ignore[arg-type]
+
+
+def _gap(name: str, bound: str, cheap: dict[str, Any], true: dict[str, Any], seed: int) -> dict[str, Any]:
+    architectures = list(true)
+    report = gap(
+        name,
+        _at(bound),
+        [cheap.get(a) for a in architectures],
+        [true[a] for a in architectures],
+        seed=seed,
+    )
+    return report.to_dict()
+
+
+def _at(bound: str) -> str:
+    return f"{TRAINING}@{bound}"
+
+
+def _by_bound(records: Sequence[Row]) -> dict[str, dict[str, float]]:
+    """{bound: {architecture: value}} of all trainings that have a value, lowest bound first."""
+    found: dict[str, dict[str, float]] = {}
+    for record in records:
+        if record["estimator"] == TRAINING and record["value"] is not None:
+            found.setdefault(record["fidelity"], {})[record["architecture"]] = record["value"]
+    return dict(sorted(found.items(), key=lambda item: _length(item[0])))
+
+
+def _length(bound: str) -> tuple[bool, float]:
+    """Final trainings last, the others by their length: `seconds=12.5` or `epochs=3`."""
+    return bound.endswith("final"), float(bound.split(",")[0].split("=")[1])
+
+
+def _values(records: Sequence[Row], estimator: str) -> dict[str, Any]:
+    return {r["architecture"]: r["value"] for r in records if r["estimator"] == estimator}
+
+
+def _candidate(text: str | None, rows: dict[str, Row]) -> Row | None:
+    return {"architecture": text, **rows[text]} if text in rows else None
+
+
+def _leader(records: Sequence[Row]) -> Row | None:
+    """The best trained so far, of a study that has not come to its final table."""
+    trained = [r for r in records if r["estimator"] == TRAINING and r["value"] is not None]
+    if not trained:
+        return None
+    best = max(trained, key=lambda r: r["value"])
+    costs = {
+        key: _values(records, key).get(best["architecture"])
+        for key in ("params", "macs", "peak_memory_bytes", "latency_ms")
+    }
+    return {
+        "architecture": best["architecture"],
+        "test_accuracy": None,
+        "validation_accuracy": best["value"],
+        **costs,
+        "train_seconds": best["details"].get("train_seconds"),
+        "epochs": best["details"].get("epochs"),
+        "reasons": {"test_accuracy": "the test split is opened only when the study is finished"},
+    }
+
+
+def _phases(sessions: Sequence[Row]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for session in sessions:
+        for name, seconds in session["phases"].items():
+            total[name] = round(total.get(name, 0.0) + seconds, 3)
+    return total

@@ -1,0 +1,148 @@
+"""A worker process: trains and scores what it is told, one job at a time.
+
+Run as `python -m nassay.studies.worker RUN_FOLDER THREADS DEVICE`. Jobs and answers are JSON, one line each, on standard
+input and output: specifications travel, not objects. When the parent dies its end of the pipe closes, and the worker
+leaves at once; an unfinished training is kept by its checkpoint.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TextIO
+
+import numpy as np
+import torch
+
+from nassay.estimators.base import Estimate, Fidelity
+from nassay.estimators.proxies import Batch, ProxyScorer
+from nassay.estimators.training import Training
+from nassay.spaces.base import Architecture, Space, spaces
+from nassay.tasks.base import Task, tasks
+
+Job = dict[str, Any]
+PROBE_BATCH = 16  # images that zero-cost proxies see
+
+
+class Bench:
+    """What a worker keeps between jobs: the task, the space, the batch for proxies.
+
+    Args:
+        folder: run folder with `task/` and the study's `plan`, {space, task, seed}.
+        plan: names and seed of the study.
+        device: torch device name.
+    """
+
+    def __init__(self, folder: Path, plan: dict[str, Any], device: str = "cpu") -> None:
+        self.folder, self.device, self.seed = folder, device, int(plan["seed"])
+        self.task: Task = tasks[plan["task"]].target.load(folder / "task")
+        self.spaces: dict[str, Space] = {}
+        self._scorers: dict[tuple[str, ...], ProxyScorer] = {}
+
+    def space(self, name: str) -> Space:
+        """The space called `name`, for this task's inputs and outputs."""
+        if name not in self.spaces:
+            self.spaces[name] = spaces[name].target(self.task.input_shape, self.task.num_outputs)
+        return self.spaces[name]
+
+    def train(self, space: str, choices: list[int], fidelity: Fidelity) -> Estimate:
+        """Train or continue one architecture to a bound."""
+        return self.training(Architecture(space, tuple(choices)), fidelity).run(fidelity)
+
+    def training(self, architecture: Architecture, fidelity: Fidelity) -> Training:
+        """The architecture's training as its checkpoint left it, or a fresh one."""
+        space = self.space(architecture.space)
+        seed = int.from_bytes(sha256(f"{self.seed} {architecture}".encode()).digest()[:4], "big")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = space.build(architecture, width=fidelity.channels, head=self.task.head)
+        return Training(
+            network,
+            self.task,
+            seed=seed,
+            checkpoint=self.checkpoint(architecture, fidelity),
+            fidelity=fidelity,
+            device=self.device,
+        )
+
+    def checkpoint(self, architecture: Architecture, fidelity: Fidelity) -> Path:
+        """Where the training of an architecture at given reductions is kept."""
+        reductions = (fidelity.channels, fidelity.resolution, fidelity.samples)
+        name = sha256(f"{architecture} {reductions}".encode()).hexdigest()[:16]
+        return self.folder / "checkpoints" / f"{name}.pt"
+
+    def score(self, space: str, choices: list[list[int]], proxies: list[str]) -> list[dict[str, Estimate]]:
+        """All asked proxies of several architectures, each network probed once."""
+        wanted = tuple(proxies)
+        if wanted not in self._scorers:
+            self._scorers[wanted] = ProxyScorer(self.space(space), self._batch(), wanted, seed=self.seed)
+        return self._scorers[wanted].score_all([Architecture(space, tuple(c)) for c in choices])
+
+    def _batch(self) -> Batch:
+        """A fixed random batch of the training split, prepared as networks see it."""
+        train = self.task.train
+        rows = np.sort(np.random.default_rng([self.seed, 0xBA7C]).permutation(len(train))[:PROBE_BATCH])
+        x = self.task.prepare(torch.from_numpy(np.array(train.x[rows])))
+        return Batch(x, torch.from_numpy(np.array(train.y[rows])))
+
+
+def answer(bench: Bench, job: Job) -> Any:
+    """Do one job; a failing candidate is an answer with a reason, not an error of the study."""
+    started = time.perf_counter()
+    if job["kind"] == "score":
+        scored = bench.score(job["space"], job["choices"], job["proxies"])
+        return [{name: _plain(e) for name, e in one.items()} for one in scored]
+    try:
+        return _plain(bench.train(job["space"], job["choices"], Fidelity(**job["fidelity"])))
+    except (RuntimeError, ValueError, FloatingPointError) as error:
+        if isinstance(error, OSError):
+            raise
+        reason = f"training raised {type(error).__name__}: {error}"
+        return _plain(Estimate.failed(reason, seconds=time.perf_counter() - started))
+
+
+def _plain(estimate: Estimate) -> dict[str, Any]:
+    return {
+        "value": estimate.value,
+        "reason": estimate.reason,
+        "seconds": estimate.seconds,
+        "details": dict(estimate.details),
+    }
+
+
+def serve(bench: Callable[[], Bench], jobs: TextIO, answers: TextIO) -> None:
+    """Answer every line of `jobs` until it ends; the end of input, also in mid-job, ends the process."""
+    queue: SimpleQueue[str] = SimpleQueue()
+
+    def read() -> None:
+        for line in jobs:
+            queue.put(line)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    ready = bench()
+    while True:
+        job = json.loads(queue.get())
+        try:
+            message = {"answer": answer(ready, job)}
+        except OSError as error:
+            message = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(message), file=answers, flush=True)
+
+
+def main(folder: str, threads: str, device: str) -> None:
+    """Entry point: keep standard output for answers, send everything else to standard error."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    torch.set_num_threads(int(threads))
+    path = Path(folder)
+    serve(lambda: Bench(path, json.loads((path / "plan.json").read_text()), device), sys.stdin, answers)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
