@@ -40,9 +40,7 @@ def from_arrays(
     images, layout_notes = to_nchw(as_numpy(x), name)
     labels = _flat_labels(as_numpy(y), name)
     if len(labels) != len(images):
-        raise UserError(
-            f"{name}: there must be one label for each image, found {len(images)} and {len(labels)}."
-        )
+        raise UserError(f"{name}: there must be one label for each image, found {len(images)} and {len(labels)}.")
     indices, found, class_notes = encode_labels(labels, classes, name)
     all_notes = (*notes, *layout_notes, *class_notes)
     if split is None:
@@ -77,9 +75,7 @@ def to_nchw(x: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
     notes = []
     if (first <= MAX_CHANNELS) == (last <= MAX_CHANNELS):
         layout = "(N, C, H, W)" if channels_first else "(N, H, W, C)"
-        notes.append(
-            f"{name}: the shape {x.shape} was read as {layout}; transpose the array if that is wrong."
-        )
+        notes.append(f"{name}: the shape {x.shape} was read as {layout}; transpose the array if that is wrong.")
     return (x if channels_first else x.transpose(0, 3, 1, 2)), notes
 
 
@@ -125,17 +121,13 @@ def encode_labels(
     if y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.rint(y)).all():
         y = y.astype(np.int64)
     if y.dtype.kind not in "buiU":
-        raise UserError(
-            f"{name}: labels must be whole numbers or strings, found {y.dtype} such as {y[:3].tolist()}."
-        )
+        raise UserError(f"{name}: labels must be whole numbers or strings, found {y.dtype} such as {y[:3].tolist()}.")
     values, indices = np.unique(y.astype(np.int64) if y.dtype.kind == "b" else y, return_inverse=True)
     if classes is None or values.dtype.kind == "U":
         return indices.astype(np.int64), tuple(str(value) for value in values), []
     outside = [str(value) for value in values if not 0 <= value < len(classes)]
     if outside:
-        raise UserError(
-            f"{name}: there are {len(classes)} class names, but also the labels {first_few(outside)}."
-        )
+        raise UserError(f"{name}: there are {len(classes)} class names, but also the labels {first_few(outside)}.")
     absent = [label for i, label in enumerate(classes) if i not in values]
     notes = [f"{name}: classes without an image are left out: {first_few(absent)}."] if absent else []
     return indices.astype(np.int64), tuple(str(classes[int(value)]) for value in values), notes

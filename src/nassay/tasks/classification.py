@@ -127,9 +127,7 @@ class Classification(Task):
         for name, part in self._parts().items():
             np.save(folder / f"x_{name}.npy", part.x, allow_pickle=False)
             np.save(folder / f"y_{name}.npy", part.y, allow_pickle=False)
-        (folder / "task.json").write_text(
-            json.dumps({"task": self.name, **self._facts}, indent=1), encoding="utf-8"
-        )
+        (folder / "task.json").write_text(json.dumps({"task": self.name, **self._facts}, indent=1), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> "Classification":
@@ -140,9 +138,7 @@ class Classification(Task):
         """
         try:
             facts = json.loads((folder / "task.json").read_text(encoding="utf-8"))
-            parts = {
-                name: Split(*(_mapped(folder / f"{axis}_{name}.npy") for axis in "xy")) for name in SPLITS
-            }
+            parts = {name: Split(*(_mapped(folder / f"{axis}_{name}.npy") for axis in "xy")) for name in SPLITS}
         except (OSError, ValueError) as error:
             raise UserError(f"{folder} holds no complete saved task: {error}.") from error
         if facts.pop("task") != cls.name:

@@ -10,9 +10,7 @@ from nassay.tasks.image_data import ImageData
 datasets: Registry[Callable[[], ImageData]] = Registry("dataset")
 
 
-@datasets.register(
-    "digits", images=1797, classes=10, shape=(1, 8, 8), paper="Alpaydin & Kaynak 1998, UCI Optdigits"
-)
+@datasets.register("digits", images=1797, classes=10, shape=(1, 8, 8), paper="Alpaydin & Kaynak 1998, UCI Optdigits")
 def digits() -> ImageData:
     """Handwritten digits, 1797 grey images of 8x8 pixels in 10 classes, shipped with scikit-learn."""
     from sklearn.datasets import load_digits

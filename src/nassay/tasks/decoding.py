@@ -1,9 +1,9 @@
 """Pillow images of any mode and size to one array, by a stated rule.
 
-Mode: the most common of L (grey), RGB, RGBA and F (grey of more than 8 bits, values kept as float32); the richer
-one if tied. Palettes count as RGB, or RGBA if they have transparency. Alpha that isn't kept is dropped. 16-bit
-images among 8-bit ones are divided by 256. Size: see `resizing.common_size`. The EXIF orientation is applied; of
-an animation the first frame is used. Files that cannot be decoded are skipped and named, up to 5 %.
+Mode: the most common of L (grey), RGB, RGBA and F (grey of more than 8 bits, values kept as float32); the
+richer one if tied. Palettes count as RGB, or RGBA if they have transparency. Alpha that isn't kept is dropped.
+16-bit images among 8-bit ones are divided by 256. Size: see `resizing.common_size`. The EXIF orientation is
+applied; of an animation the first frame is used. Images that cannot be decoded are skipped and named, up to 5 %.
 """
 
 import os
@@ -190,8 +190,8 @@ def _skipped(failures: dict[int, _Failure], names: Sequence[str]) -> list[str]:
     share = len(failures) / len(names)
     if share > MAX_BAD_SHARE:
         raise UserError(
-            f"{len(failures)} of {len(names)} images cannot be decoded ({share:.0%}; up to {MAX_BAD_SHARE:.0%} "
-            f"would be skipped): {listed}. Repair or remove them."
+            f"{len(failures)} of {len(names)} images cannot be decoded ({share:.0%}; at most "
+            f"{MAX_BAD_SHARE:.0%} are skipped): {listed}. Repair or remove them."
         )
     return [f"{len(failures)} of {len(names)} images cannot be decoded and are skipped: {listed}."]
 

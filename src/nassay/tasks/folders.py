@@ -20,10 +20,10 @@ from nassay.tasks.decoding import decode_images
 from nassay.tasks.image_data import SPLIT_ALIASES, ImageData, first_few
 from nassay.tasks.resizing import Shape
 
-FORMATS = (
-    *("PNG", "JPEG", "MPO", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM"),
-    *("TGA", "ICO", "PCX", "JPEG2000", "AVIF"),
-)
+# Those of Pillow's formats that are plain images and need no outside program; a build may lack some.
+Image.init()
+_WANTED = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM", "TGA", "ICO", "PCX", "JPEG2000", "AVIF")
+FORMATS = tuple(name for name in _WANTED if name in Image.OPEN)
 
 
 @dataclass(frozen=True)
@@ -130,11 +130,5 @@ def _check_classes(folder: Path, files: list[LabelledFile]) -> None:
         return
     (label,) = labels
     inner = sorted({file.path.parent.name for file in files if file.path.parent.name != label})
-    hint = (
-        f" Its sub-folders are {first_few(inner)}: if these are the classes, give {folder / label}."
-        if inner
-        else ""
-    )
-    raise UserError(
-        f"{folder} has images of a single class, {label}; classification needs at least two.{hint}"
-    )
+    hint = f" Its sub-folders are {first_few(inner)}: if these are the classes, give {folder / label}." if inner else ""
+    raise UserError(f"{folder} has images of a single class, {label}; classification needs at least two.{hint}")

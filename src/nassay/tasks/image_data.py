@@ -54,8 +54,7 @@ class ImageData:
     def _check_images(self) -> None:
         if self.x.ndim != 4 or self.x.dtype not in (np.uint8, np.float32):
             raise UserError(
-                f"{self.name}: images must be (N, C, H, W) uint8 or float32, "
-                f"found {self.x.shape} {self.x.dtype}."
+                f"{self.name}: images must be (N, C, H, W) uint8 or float32, found {self.x.shape} {self.x.dtype}."
             )
         if self.x.size == 0:
             raise UserError(f"{self.name}: there are no images, found an array of shape {self.x.shape}.")
@@ -75,9 +74,7 @@ class ImageData:
             )
         unknown = sorted(set(np.unique(self.split).tolist()) - {*SPLITS, ""})
         if unknown:
-            raise UserError(
-                f"{self.name}: splits are called {', '.join(SPLITS)}, found {', '.join(unknown)}."
-            )
+            raise UserError(f"{self.name}: splits are called {', '.join(SPLITS)}, found {', '.join(unknown)}.")
         if len(self.classes) < 2:
             raise UserError(
                 f"{self.name}: classification needs at least two classes, found {len(self.classes)}: "

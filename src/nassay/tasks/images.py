@@ -55,9 +55,7 @@ def _from_path(path: Path, shape: Shape | None) -> ImageData:
     if path.is_dir():
         return read_folder(path, shape=shape)
     if not path.exists():
-        raise UserError(
-            f"There is no file or folder {path}. {unknown_name('data set', str(path), datasets.names())}"
-        )
+        raise UserError(f"There is no file or folder {path}. {unknown_name('data set', str(path), datasets.names())}")
     kind = path.suffix.lower()
     if kind == ".npz":
         return _conformed(read_npz(path), shape)

@@ -58,7 +58,6 @@ def _labelled_file(row: dict[str, str], line: int, manifest: Path) -> LabelledFi
         raise UserError(f"{manifest.name}, line {line}: the path or the label is empty.")
     if split and split.lower() not in SPLIT_ALIASES:
         raise UserError(
-            f"{manifest.name}, line {line}: unknown split {split!r}; "
-            f"expected {', '.join(SPLIT_ALIASES)} or empty."
+            f"{manifest.name}, line {line}: unknown split {split!r}; expected {', '.join(SPLIT_ALIASES)} or empty."
         )
     return LabelledFile(manifest.parent / name, label, SPLIT_ALIASES.get(split.lower(), ""))

@@ -6,6 +6,7 @@ MedMNIST (arXiv:2110.14795), `train_images` and `train_labels`. Splits: train, v
 """
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -39,9 +40,7 @@ def read_npz(path: Path) -> ImageData:
         _joined([arrays[x_key] for x_key, _ in keys.values()], path),
         _joined([arrays[y_key] for _, y_key in keys.values()], path),
         name=path.name,
-        split=np.concatenate(
-            [np.full(len(arrays[x_key]), name, dtype="U10") for name, (x_key, _) in keys.items()]
-        ),
+        split=np.concatenate([np.full(len(arrays[x_key]), name, dtype="U10") for name, (x_key, _) in keys.items()]),
         classes=tuple(str(name) for name in arrays[CLASSES]) if CLASSES in arrays else None,
         notes=notes,
     )
@@ -49,12 +48,15 @@ def read_npz(path: Path) -> ImageData:
 
 def _load(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("it is a single array")
+        with archive:
             return {key: np.atleast_1d(archive[key]) for key in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(
-            f"{path} cannot be read as a NumPy archive of plain arrays: {error} "
-            "Save it with numpy.savez, numbers and strings only, no objects."
+            f"{path} cannot be read as a NumPy archive of plain arrays ({error}). "
+            "Save it with numpy.savez: numbers and strings, no objects."
         ) from error
 
 

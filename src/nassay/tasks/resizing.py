@@ -95,7 +95,5 @@ def check_shape(shape: Shape) -> Shape:
     """
     numbers = tuple(shape)
     if len(numbers) != 3 or any(int(n) != n or n < 1 for n in numbers):
-        raise UserError(
-            f"image_shape is (channels, height, width), three positive whole numbers, found {shape}."
-        )
+        raise UserError(f"image_shape is (channels, height, width), three positive whole numbers, found {shape}.")
     return int(numbers[0]), int(numbers[1]), int(numbers[2])

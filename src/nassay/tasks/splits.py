@@ -42,9 +42,7 @@ def assign_splits(
     for name in missing:
         result[_draw(y, result == "train", shares[name], generator)] = name
     counts = ", ".join(f"{(result == name).sum()} {name}" for name in ("train", "validation", "test"))
-    origin = (
-        f"{' and '.join(missing)} drawn by class with seed {seed}" if missing else "as the source has them"
-    )
+    origin = f"{' and '.join(missing)} drawn by class with seed {seed}" if missing else "as the source has them"
     return result, (f"Splits: {counts} ({origin}).", *_absent(y, result, classes))
 
 

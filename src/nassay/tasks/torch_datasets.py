@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, IterableDataset
 
 from nassay.errors import UserError
 from nassay.tasks.arrays import as_numpy, encode_labels, to_nchw, with_image_dtype
@@ -35,9 +35,7 @@ def read_dataset(dataset: Dataset[Any], *, shape: Shape | None = None) -> ImageD
             [image.copy for image in images], [f"item {i}" for i in range(len(images))], shape=shape
         )
         y, classes, _ = encode_labels(np.array([labels[i] for i in decoded.kept]), None, name)
-        return ImageData(
-            decoded.x, y, classes, name, notes=decoded.notes, preprocessing=decoded.preprocessing
-        )
+        return ImageData(decoded.x, y, classes, name, notes=decoded.notes, preprocessing=decoded.preprocessing)
     x, notes = _one_array([_chw(image, name) for image in images], shape)
     y, classes, _ = encode_labels(np.array(labels), None, name)
     return ImageData(x, y, classes, name, notes=tuple(notes))
@@ -45,8 +43,10 @@ def read_dataset(dataset: Dataset[Any], *, shape: Shape | None = None) -> ImageD
 
 def _items(dataset: Dataset[Any], name: str) -> tuple[list[Any], list[Any]]:
     """Images and labels; labels as Python numbers or strings."""
-    # Many map-style datasets never raise the IndexError that iterating over them needs.
-    items = (dataset[i] for i in range(len(dataset))) if hasattr(dataset, "__len__") else iter(dataset)
+    if isinstance(dataset, IterableDataset):
+        items = iter(dataset)
+    else:  # iterating would need an IndexError at the end, which many datasets never raise
+        items = (dataset[i] for i in range(len(dataset)))  # type: ignore[arg-type]
     pairs = [tuple(item) if isinstance(item, tuple | list) else (item,) for item in items]
     if not pairs:
         raise UserError(f"{name} is an empty dataset.")
@@ -68,9 +68,7 @@ def _chw(image: Any, name: str) -> np.ndarray:
     """One image as a (C, H, W) array, uint8 or float32."""
     values = as_numpy(image)
     if values.ndim not in (2, 3):
-        raise UserError(
-            f"{name}: each image must be (C, H, W) or (H, W), found {type(image).__name__} {values.shape}."
-        )
+        raise UserError(f"{name}: each image must be (C, H, W) or (H, W), found {type(image).__name__} {values.shape}.")
     if values.ndim == 2 or isinstance(image, Tensor):
         batch = values.reshape(1, -1, *values.shape[-2:])
     else:
