@@ -1,11 +1,11 @@
 """Latency modelled from counts: linear in a few sums over the layers, fitted to a few measured networks.
 
-latency_ms = sum_f w_f x_f with w_f >= 0 that minimise the sum of squared *relative* errors (non-negative least
-squares), so that small networks count as much as large ones. The idea is that of operator-wise latency tables
-(ProxylessNAS, arXiv:1812.00332; nn-Meter, Zhang et al. 2021), with sums of counts in place of single operators,
-so that some ten networks suffice. Channels are rounded up to blocks of 16, as CPU kernels compute them.
+latency_ms = sum_f w_f x_f with w_f >= 0 that minimise the squared relative errors (non-negative least squares),
+so that small networks count as much as large ones. The idea is that of operator-wise latency tables (ProxylessNAS,
+arXiv:1812.00332; nn-Meter, Zhang et al. 2021), with sums of counts in place of operators, so that some ten
+networks suffice. Channels are rounded up to blocks of 16, as CPU kernels compute them.
 
-The error is measured on networks that the fit has not seen (cross-validation) and stands beside every prediction.
+The error is measured on networks that the fit has not seen (cross-validation) and goes with each prediction.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -65,7 +65,7 @@ class LatencyModel:
 
     @classmethod
     def fit(cls, profiles: Sequence[Profile], latencies_ms: Sequence[float]) -> "LatencyModel":
-        """Fits the model and measures its error by 10-fold cross-validation (leave-one-out below 20 networks).
+        """Fits the model and measures its error by 10-fold cross-validation (leave-one-out below 20).
 
         Args:
             profiles: of the measured networks, 8 or more.
@@ -81,9 +81,7 @@ class LatencyModel:
                 f"found {len(profiles)} networks and {len(y)} latencies. Measure more networks."
             )
         if not (np.isfinite(y) & (y > 0)).all():
-            raise UserError(
-                f"Latencies must be positive numbers, found {y[~(np.isfinite(y) & (y > 0))].tolist()}."
-            )
+            raise UserError(f"Latencies must be positive numbers, found {y[~(np.isfinite(y) & (y > 0))].tolist()}.")
         x = np.array([features(p) for p in profiles])
         return cls(tuple(_fit(x, y).tolist()), _cross_validate(x, y))
 

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from nassay.errors import UserError
+from nassay.estimators.devices import onnx_latency
+from nassay.estimators.devices.onnx_latency import LatencyEstimator, measure_latency_ms
+from nassay.exports.onnx import to_onnx
+from nassay.spaces.base import Architecture, Space
+
+
+def network():
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 5))
+
+
+def test_a_measurement_states_how_it_was_made():
+    found = measure_latency_ms(network(), (3, 8, 8), batch=2, warmup=1, runs=25)
+    assert 0 < found.p10_ms <= found.p90_ms
+    assert (found.batch, found.threads, found.warmup, found.provider) == (2, 1, 1, "CPUExecutionProvider")
+    assert found.runs <= 25
+
+
+def test_bytes_and_files_are_measured_too(tmp_path):
+    model = to_onnx(network(), (3, 8, 8))
+    (tmp_path / "model.onnx").write_bytes(model)
+    for source in (model, tmp_path / "model.onnx"):
+        assert measure_latency_ms(source, (3, 8, 8), runs=10).runs == 10
+
+
+def test_slow_bursts_leave_the_latency_alone():
+    quiet, burst = np.full(10, 2.0), np.full(10, 50.0)
+    assert onnx_latency._central([quiet, burst, quiet, burst]) == 2.0
+    assert onnx_latency._central([quiet, np.array([2.0] * 6 + [50.0] * 4)]) == 2.0
+
+
+def test_rounds_stop_when_stable(monkeypatch):
+    clock = iter(np.arange(0, 1000, 0.05))
+    monkeypatch.setattr(onnx_latency.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(onnx_latency, "_run_ms", lambda *_: 3.0)
+    rounds = onnx_latency._timed_rounds(None, {}, 1000)
+    assert len(rounds) == onnx_latency._STABLE_ROUNDS
+
+
+def test_rounds_stop_at_the_deadline_when_unstable(monkeypatch):
+    clock, times = iter(np.arange(0, 1000, 0.05)), iter(1.5 ** -np.arange(1000.0))
+    monkeypatch.setattr(onnx_latency.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(onnx_latency, "_run_ms", lambda *_: next(times))
+    rounds = onnx_latency._timed_rounds(None, {}, 1000)
+    assert onnx_latency._STABLE_ROUNDS < len(rounds) <= onnx_latency._SECONDS_MAX / 0.05 + 1
+
+
+def test_the_last_round_may_be_short(monkeypatch):
+    monkeypatch.setattr(onnx_latency, "_run_ms", lambda *_: 1.0)
+    assert [len(r) for r in onnx_latency._timed_rounds(None, {}, 13)] == [10, 3]
+
+
+@pytest.mark.parametrize("wrong", [{"batch": 0}, {"threads": 0}, {"runs": 0}, {"warmup": -1}])
+def test_impossible_settings_are_refused(wrong):
+    with pytest.raises(UserError, match=next(iter(wrong))):
+        measure_latency_ms(b"", (3, 8, 8), **wrong)
+
+
+class OneNetwork(Space):
+    name = "one"
+    options = (2,)
+    built = 0
+
+    def canonical(self, architecture):
+        return Architecture(self.name, (0,))
+
+    def build(self, architecture, *, width=1.0, head=None):
+        type(self).built += 1
+        return network()
+
+    def graph(self, architecture): ...
+
+    def to_string(self, architecture): ...
+
+    def from_string(self, text): ...
+
+
+def test_the_estimator_measures_equal_networks_once_and_restores_the_random_state():
+    estimator = LatencyEstimator(OneNetwork((3, 8, 8), 5))
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    first, second = estimator.estimate([Architecture("one", (0,)), Architecture("one", (1,))])
+    assert OneNetwork.built == 1
+    assert first.value == second.value == first.details["median_ms"]
+    assert (first.seconds > 0, second.seconds) == (True, 0.0)
+    assert (estimator.name, estimator.direction) == ("latency_ms", -1)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_num_threads() == threads
