@@ -97,9 +97,7 @@ def searched(rng: np.random.Generator) -> list[dict]:
         }
         for estimator, value in values.items():
             fidelity = "epochs=3" if estimator == "training" else ""
-            details = (
-                {"curve": [{"epoch": 3, "seconds": 9.0, "validation_accuracy": value}]} if fidelity else {}
-            )
+            details = {"curve": [{"epoch": 3, "seconds": 9.0, "validation_accuracy": value}]} if fidelity else {}
             records.append(
                 {"architecture": name, "estimator": estimator, "fidelity": fidelity, "value": float(value)}
                 | {"reason": None, "seconds": 0.1, "phase": "adapt", "details": details}
@@ -177,8 +175,7 @@ def make_sample() -> ReportData:
             "latency_ms": {"ok": 64},
             "training": {"ok": 44, "failed": 1},
         },
-        "failures": [{"architecture": NETWORKS["second"], "estimator": "zen", "reason": "the value is inf"}]
-        * 512
+        "failures": [{"architecture": NETWORKS["second"], "estimator": "zen", "reason": "the value is inf"}] * 512
         + [
             {
                 "architecture": NETWORKS["random"],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nassay.reports import formats
-from nassay.reports.data import Candidate, Summary
+from nassay.reports.data import LATENCY, Candidate, Summary
 
 LIMIT_PREFIX = "max_"
 
@@ -44,12 +44,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Check:
-    """A limit, the best network's value, and whether it is kept; None where that is not known."""
+    """A limit, the best network's value, and whether it is kept; None where that is not known.
+
+    `note` says what a median hides: that the slowest tenth of the runs breaks a limit that it keeps.
+    """
 
     heading: str
     limit: str
     value: str
     kept: bool | None
+    note: str = ""
 
 
 COLUMNS = (
@@ -60,7 +64,7 @@ COLUMNS = (
     Column("macs", "MACs", formats.count),
     Column("peak_memory_bytes", "Peak memory", formats.size_bytes),
     Column("train_seconds", "Training time", formats.duration),
-    Column("epochs", "Epochs", formats.digits),
+    Column("epochs", "Epochs", formats.epochs),
 )
 _BY_KEY = {column.key: column for column in COLUMNS}
 
@@ -70,9 +74,7 @@ def rows(summary: Summary) -> list[Row]:
     best = summary.get("best")
     found = [Row("best", "Best", best)] if best else []
     others = [
-        c
-        for c in summary.get("finalists") or []
-        if not best or c.get("architecture") != best.get("architecture")
+        c for c in summary.get("finalists") or [] if not best or c.get("architecture") != best.get("architecture")
     ]
     found += [Row("finalist", f"Finalist {i}", c) for i, c in enumerate(others, 2 if best else 1)]
     for role, candidate in (("reference", summary.get("reference")), ("random", summary.get("random"))):
@@ -85,7 +87,7 @@ def value_of(candidate: Candidate, key: str) -> float | None:
     """The candidate's number under `key`; a measured median stands in for a missing `latency_ms`."""
     facts: dict[str, Any] = dict(candidate)
     value = facts.get(key)
-    if value is None and key == "latency_ms":
+    if value is None and key == LATENCY:
         value = (candidate.get("latency") or {}).get("median_ms")
     return value
 
@@ -102,7 +104,7 @@ def cell(candidate: Candidate, key: str) -> Cell:
     text = column.write(value)
     if text == formats.DASH:
         return Cell(text, (candidate.get("reasons") or {}).get(column.key, "not measured"))
-    predicted = column.key == "latency_ms" and candidate.get("latency_predicted")
+    predicted = column.key == LATENCY and candidate.get("latency_predicted")
     return Cell(f"{text} (predicted)" if predicted else text)
 
 
@@ -116,6 +118,7 @@ def _check(name: str, limit: float, best: Candidate | None) -> Check:
     key = name.removeprefix(LIMIT_PREFIX)
     column = _BY_KEY.get(key, Column(key, key, formats.digits))
     value = value_of(best, key) if best else None
-    return Check(
-        column.heading, column.write(limit), column.write(value), None if value is None else value <= limit
-    )
+    kept = None if value is None else value <= limit
+    slow = ((best or {}).get("latency") or {}).get("p90_ms") if key == LATENCY and kept else None
+    note = f"one run in ten takes {column.write(slow)} or more" if slow is not None and slow > limit else ""
+    return Check(column.heading, column.write(limit), column.write(value), kept, note)

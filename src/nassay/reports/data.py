@@ -162,9 +162,7 @@ def read_run(run_folder: Path) -> ReportData:
     """
     summary, records = run_folder / SUMMARY, run_folder / RECORDS
     if not summary.exists() and not records.exists():
-        raise UserError(
-            f"There is nothing to report in {run_folder}: neither {SUMMARY} nor {RECORDS} was found."
-        )
+        raise UserError(f"There is nothing to report in {run_folder}: neither {SUMMARY} nor {RECORDS} was found.")
     lines = records.read_text("utf-8").splitlines() if records.exists() else []
     return ReportData(
         summary=_parse(summary.read_text("utf-8"), summary) if summary.exists() else Summary(),

@@ -34,9 +34,7 @@ def draw_network(graph: GraphData, *, width: float = 1120) -> Markup:
             'orient="auto"><path class="tip" d="M0 0L8 4L0 8z"/></marker></defs>'
         ).format(_description(labels, edges), layout.width, layout.height, layout.width)
     ]
-    parts += [
-        Markup('<path class="arrow" marker-end="url(#tip)" d="{}"/>').format(path) for path in layout.arrows
-    ]
+    parts += [Markup('<path class="arrow" marker-end="url(#tip)" d="{}"/>').format(path) for path in layout.arrows]
     parts += [_draw_box(box, label, kinds[label]) for box, label in zip(layout.boxes, labels, strict=True)]
     return Markup("").join([*parts, Markup("</svg>")])
 

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from nassay.reports.comparison import COLUMNS, Row, rows
 from nassay.reports.data import LATENCY, Record, ReportData
-from nassay.reports.formats import digits, percent
+from nassay.reports.formats import digits, duration, epochs, percent
 from nassay.reports.points import Point, cost_points, gap_pairs, pareto_front
 
 COLOURS = {
@@ -30,7 +30,7 @@ _NAMES = {
     "finalist": "Finalists",
     "reference": "Reference",
     "random": "Random",
-    "other": "Others",
+    "other": "Others searched",
 }
 _COSTS = (LATENCY, "macs", "params")
 _LOG_FROM = 1e3  # a positive column that spans this factor is drawn on a logarithmic axis
@@ -66,9 +66,7 @@ def _pareto(points: list[Point], key: str, limit: float | None) -> go.Figure:
     for role in ("other", "finalist", "random", "reference", "best"):
         group = [p for p in points if p.role == role]
         if group:
-            figure.add_trace(
-                _markers(role, group, [f"{column.heading} {column.write(p.cost)}" for p in group])
-            )
+            figure.add_trace(_markers(role, group, [f"{column.heading} {column.write(p.cost)}" for p in group]))
     if limit is not None:
         _add_limit(figure, limit, f"limit {column.write(limit)}")
     return figure
@@ -97,9 +95,7 @@ def _markers(role: str, group: list[Point], costs: list[str]) -> go.Scatter:
 
 
 def _accuracy(point: Point) -> str:
-    return f"Validation accuracy {percent(point.accuracy)}" + (
-        f" at {point.fidelity}" if point.fidelity else ""
-    )
+    return f"Validation accuracy {percent(point.accuracy)}" + (f" at {point.fidelity}" if point.fidelity else "")
 
 
 def _add_limit(figure: go.Figure, limit: float, text: str) -> None:
@@ -137,9 +133,7 @@ def curves(data: ReportData) -> go.Figure | None:
                 "dash": next(dashes) if row.role == "finalist" else "solid",
             },
             marker={"size": 5, "symbol": _SYMBOLS[row.role]},
-            hovertext=[
-                hover_text(row.label, row.candidate.get("architecture") or "", *_step(p)) for p in curve
-            ],
+            hovertext=[hover_text(row.label, row.candidate.get("architecture") or "", *_step(p)) for p in curve],
             hoverinfo="text",
         )
     return figure
@@ -161,7 +155,7 @@ def _percent_of(share: float | None) -> float | None:
 
 def _step(point: dict[str, Any]) -> list[str]:
     return [
-        f"epoch {digits(point.get('epoch'))}, {digits(point.get('seconds'))} s",
+        f"epoch {epochs(point.get('epoch'))}, {duration(point.get('seconds'))}",
         f"validation accuracy {percent(point.get('validation_accuracy'))}",
         f"training loss {digits(point.get('train_loss'))}",
     ]
@@ -185,7 +179,7 @@ def gap_scatter(data: ReportData, report: dict[str, Any]) -> go.Figure | None:
         showlegend=False,
     )
     if min(cheap) > 0 and max(cheap) / min(cheap) >= _LOG_FROM:
-        figure.update_xaxes(type="log")
+        figure.update_xaxes(type="log", exponentformat="e", nticks=5)
     return figure
 
 

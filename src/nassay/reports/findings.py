@@ -45,9 +45,7 @@ def headline(summary: Summary) -> str:
     if accuracy is not None:
         parts.append(f"{percent(accuracy)} test accuracy")
     if latency is not None:
-        parts.append(
-            f"{milliseconds(latency)}{' (predicted)' if best.get('latency_predicted') else ''} per batch"
-        )
+        parts.append(f"{milliseconds(latency)}{' (predicted)' if best.get('latency_predicted') else ''} latency")
     return f"The best network found: {' at '.join(parts)}." if parts else "The best network found so far."
 
 
@@ -94,7 +92,7 @@ def latency_terms(candidate: Candidate) -> str:
     facts = candidate.get("latency") or {}
     parts = []
     if facts.get("p10_ms") is not None and facts.get("p90_ms") is not None:
-        parts.append(f"10 % to 90 %: {digits(facts['p10_ms'])} to {milliseconds(facts['p90_ms'])}")
+        parts.append(f"middle 80 % of runs {digits(facts['p10_ms'])} to {milliseconds(facts['p90_ms'])}")
     for key, one, many in (("threads", "thread", "threads"), ("runs", "run", "runs")):
         number = facts.get(key)
         if isinstance(number, int):
@@ -119,9 +117,7 @@ def limits_sentence(summary: Summary) -> str:
 def failure_groups(failures: list[Failure]) -> list[FailureGroup]:
     """Failures with one estimator and one reason together, most frequent first."""
     keys = [(f.get("estimator") or "", f.get("reason") or "no reason recorded") for f in failures]
-    examples = {
-        key: f.get("architecture") or "" for key, f in reversed(list(zip(keys, failures, strict=True)))
-    }
+    examples = {key: f.get("architecture") or "" for key, f in reversed(list(zip(keys, failures, strict=True)))}
     return [FailureGroup(*key, number, examples[key]) for key, number in Counter(keys).most_common()]
 
 

@@ -6,10 +6,6 @@ DASH = "–"
 NBSP = "\N{NO-BREAK SPACE}"
 
 
-def _known(value: float | None) -> bool:
-    return value is not None and isfinite(value)
-
-
 def digits(value: float | None, significant: int = 3) -> str:
     """`value` with that many significant digits, without exponent between 0.001 and a million."""
     if value is None or not isfinite(value):
@@ -53,7 +49,7 @@ def points(value: float | None) -> str:
 
 def milliseconds(value: float | None) -> str:
     """A latency: 1.92 ms."""
-    return f"{digits(value)}{NBSP}ms" if _known(value) else DASH
+    return f"{digits(value)}{NBSP}ms" if value is not None and isfinite(value) else DASH
 
 
 def duration(value: float | None) -> str:
@@ -68,6 +64,11 @@ def duration(value: float | None) -> str:
     if seconds < 3600:
         return f"{seconds // 60}{NBSP}min{NBSP}{seconds % 60:02d}{NBSP}s"
     return f"{seconds // 3600}{NBSP}h{NBSP}{seconds % 3600 // 60:02d}{NBSP}min"
+
+
+def epochs(value: float | None) -> str:
+    """Passes over the data: 40, 2.5."""
+    return f"{value:.1f}".removesuffix(".0") if value is not None and isfinite(value) else DASH
 
 
 def signed(value: float | None) -> str:

@@ -80,9 +80,7 @@ def _chain(labels: Sequence[str], edges: Sequence[Edge], width: float) -> Layout
             x += boxes[-1].width + _GAP
     steps = [_step(a, b) for a, b in zip(boxes, boxes[1:], strict=False)]
     right = max(box.x + box.width for box in boxes) + _MARGIN
-    return Layout(
-        tuple(boxes), (*steps, *(_arc(boxes[i], boxes[j]) for i, j in skips)), right, y + HEIGHT + _MARGIN
-    )
+    return Layout(tuple(boxes), (*steps, *(_arc(boxes[i], boxes[j]) for i, j in skips)), right, y + HEIGHT + _MARGIN)
 
 
 def _unbroken(count: int, skips: Sequence[Edge]) -> list[list[int]]:
@@ -111,7 +109,8 @@ def _arc(a: Box, b: Box) -> str:
     left, right = a.x + a.width + _GAP / 3, b.x + b.width / 2
     if a.y != b.y:
         left = _MARGIN - _GAP / 3
-    return f"M{left:.1f} {b.middle:.1f} C{left:.1f} {b.y - 20:.1f} {right:.1f} {b.y - 20:.1f} {right:.1f} {b.y:.1f}"
+    over = b.y - 20
+    return f"M{left:.1f} {b.middle:.1f} C{left:.1f} {over:.1f} {right:.1f} {over:.1f} {right:.1f} {b.y:.1f}"
 
 
 # Layers ---------------------------------------------------------------------------------------------------

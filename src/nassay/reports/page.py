@@ -1,6 +1,7 @@
 """The HTML report: one file that opens without a network, plotly.js inside.
 
-A Content-Security-Policy lets only this page's own two scripts run, by their hashes, and nothing be loaded: even a text that slipped past escaping could do no harm.
+A Content-Security-Policy lets only this page's own two scripts run, by their hashes, and nothing be loaded:
+even a text that slipped past escaping could do no harm.
 """
 
 import base64
@@ -70,9 +71,7 @@ def render(data: ReportData) -> str:
 def _plots(data: ReportData) -> dict[str, Any]:
     """Plot name -> plotly figure as plain data, for every plot that there is data for."""
     found = {"pareto": figures.pareto(data), "curves": figures.curves(data)}
-    found |= {
-        f"gap-{i}": figures.gap_scatter(data, gap) for i, gap in enumerate(data.summary.get("gaps") or [])
-    }
+    found |= {f"gap-{i}": figures.gap_scatter(data, gap) for i, gap in enumerate(data.summary.get("gaps") or [])}
     return {name: json.loads(figure.to_json()) for name, figure in found.items() if figure is not None}
 
 

@@ -27,9 +27,7 @@ def find_browser() -> str | None:
     return next(filter(None, map(shutil.which, _BROWSERS)), None)
 
 
-def picture(
-    html_path: Path, png_path: Path, *, width: int = 1280, height: int = 3000, dark: bool = False
-) -> Path:
+def picture(html_path: Path, png_path: Path, *, width: int = 1280, height: int = 3000, dark: bool = False) -> Path:
     """Write a PNG of a local page as a window of that size shows it.
 
     Args:
@@ -60,9 +58,7 @@ def browse(html_path: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """
     browser = find_browser()
     if browser is None:
-        raise UserError(
-            f"A picture needs a Chromium, none of {', '.join(_BROWSERS)} was found. Install chromium."
-        )
+        raise UserError(f"A picture needs a Chromium, none of {', '.join(_BROWSERS)} was found. Install chromium.")
     with tempfile.TemporaryDirectory(prefix="nassay-browser-", ignore_cleanup_errors=True) as profile:
         command = [browser, *_FLAGS, f"--user-data-dir={profile}", *options, html_path.resolve().as_uri()]
         try:

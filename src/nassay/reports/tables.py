@@ -14,17 +14,13 @@ from nassay.reports.formats import DASH, percent, signed
 def comparison_table(summary: Summary) -> Table:
     """Best, other finalists, reference and random side by side, one column a network, architectures below."""
     found = rows(summary)
-    table = Table(title="Networks compared", title_justify="left")
-    table.add_column("")
+    table = Table(title="Networks compared", title_justify="left", caption_justify="left")
+    table.add_column("" if found else "No network is trained yet.")
     for row in found:
         table.add_column(Text(row.label), justify="right")
     for column, across in zip(COLUMNS, zip(*map(cells, found), strict=True), strict=False):
         table.add_row(column.heading, *(Text(cell.text) for cell in across))
-    table.caption = Text(
-        "\n".join(f"{row.label}: {_name(dict(row.candidate))}" for row in found)
-        or "No network is trained yet."
-    )
-    table.caption_justify = "left"
+    table.caption = Text("\n".join(f"{row.label}: {_name(dict(row.candidate))}" for row in found))
     return table
 
 

@@ -18,6 +18,7 @@
       hoverlabel: { bgcolor: colour("--card"), bordercolor: colour("--line"), align: "left",
         font: { family: "ui-monospace, monospace", size: 12, color: colour("--text") } },
       margin: { l: 56, r: 16, t: 12, b: 48 },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--line"), activecolor: colour("--soft") },
       legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
       xaxis: axis, yaxis: axis
     } };
@@ -27,8 +28,11 @@
     const shared = template();
     for (const [name, figure] of Object.entries(figures)) {
       const layout = Object.assign({}, figure.layout, { template: shared });
-      Plotly.react("plot-" + name, figure.data, layout,
-        { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] });
+      const place = document.getElementById("plot-" + name);
+      Plotly.react(place, figure.data, layout, {
+        responsive: true, displaylogo: false, displayModeBar: place.classList.contains("small") ? false : "hover",
+        modeBarButtonsToRemove: ["select2d", "lasso2d"]
+      });
     }
   }
 
