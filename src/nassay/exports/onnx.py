@@ -21,9 +21,7 @@ OUTPUT = "logits"
 _OPSET = 17
 
 
-def to_onnx(
-    module: nn.Module, input_shape: Sequence[int], *, metadata: Mapping[str, Any] | None = None
-) -> bytes:
+def to_onnx(module: nn.Module, input_shape: Sequence[int], *, metadata: Mapping[str, Any] | None = None) -> bytes:
     """The module in evaluation mode as an ONNX file with a dynamic batch axis.
 
     Args:
