@@ -118,6 +118,7 @@ def test_of_an_animation_the_first_frame_is_used() -> None:
     assert decode_images([opener_of(data)], ["a"]).x[0, :, 0, 0].tolist() == [255, 0, 0]
 
 
+@pytest.mark.filterwarnings("ignore:Truncated File Read")
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP"])
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.9])
 def test_truncated_files_are_skipped_and_named(kind: str, share: float) -> None:
@@ -128,6 +129,15 @@ def test_truncated_files_are_skipped_and_named(kind: str, share: float) -> None:
     assert decoded.kept.tolist() == list(range(1, 40))
     assert len(decoded.x) == 39
     assert decoded.notes[0].startswith("1 of 40 images cannot be decoded and are skipped: 0.img (")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("broken"), Image.DecompressionBombError("broken")])
+def test_whatever_a_decoder_raises_is_a_reason(error: Exception) -> None:
+    def failing() -> Image.Image:
+        raise error
+
+    notes = decode_images([*[noise] * 20, failing], [str(i) for i in range(21)]).notes
+    assert notes == ("1 of 21 images cannot be decoded and are skipped: 20 (broken).",)
 
 
 def test_more_than_five_percent_is_an_error() -> None:

@@ -5,6 +5,7 @@ MedMNIST (arXiv:2110.14795), `train_images` and `train_labels`. Splits: train, v
 `classes` names the labels 0, 1, ...
 """
 
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -17,6 +18,11 @@ from nassay.tasks.image_data import SPLIT_ALIASES, ImageData, first_few
 
 PATTERNS = (("x_{}", "y_{}"), ("{}_x", "{}_y"), ("{}_images", "{}_labels"))
 CLASSES = "classes"
+# What a damaged archive, or one with objects in it, makes NumPy and zipfile raise.
+_BROKEN = (
+    *(OSError, ValueError, EOFError, SyntaxError, NotImplementedError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
 
 
 def read_npz(path: Path) -> ImageData:
@@ -53,7 +59,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
             raise ValueError("it is a single array")
         with archive:
             return {key: np.atleast_1d(archive[key]) for key in archive.files}
-    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except _BROKEN as error:
         raise UserError(
             f"{path} cannot be read as a NumPy archive of plain arrays ({error}). "
             "Save it with numpy.savez: numbers and strings, no objects."
