@@ -16,8 +16,7 @@ def log_rank_sum(columns: Sequence[Sequence[float | None]]) -> list[float | None
     """score(i) = sum over columns of ln(rank(i) / m), ranks from 1 (worst) to m (best), ties averaged.
 
     Args:
-        columns: one sequence of m scores per method, larger is better; None, no value, is worse than every
-            value.
+        columns: m scores per method, larger is better; None, no value, is worse than every value.
 
     Returns:
         m scores, at most 0, larger is better; None where no column has a value.

@@ -35,15 +35,19 @@ def aggregate(parts: Mapping[str, Sequence[float | None]]) -> list[float | None]
     """The AZ-NAS score of each of m networks: the log-sum of its ranks; None, no value, ranks lowest.
 
     Args:
-        parts: m values per score, by name; any subset of `PARTS` (the paper leaves progressivity out for
-            ViTs).
+        parts: m values per score, by name; a subset of `PARTS` (the paper leaves one out for ViTs).
     """
     return log_rank_sum(list(parts.values()))
 
 
 def spectral_entropy(feature: Tensor) -> float:
-    """Entropy (nats) of the normalised spectrum of the channel covariance of (B, C, H, W); NaN for a constant
-    map.
+    """Entropy in nats of the normalised spectrum of a map's channel covariance.
+
+    Args:
+        feature: (B, C, H, W).
+
+    Returns:
+        Between 0 and ln C; NaN for a constant map.
     """
     x = rows(feature).flatten(0, 1)
     centred = x - x.mean(0)
@@ -80,23 +84,26 @@ class StageEntropies(Signal):
 
 
 def on_grid(t: Tensor, height: int, width: int) -> Tensor:
-    """(B, C, H, W) to (B height width, C s_h s_w): each cell of the coarser grid holds its s_h x s_w values
-    as channels.
+    """Each cell of a coarser grid, with the s_h x s_w values that fall into it as channels.
+
+    Args:
+        t: (B, C, H, W).
+        height: of the grid, at most H; s_h = ceil(H / height), padded with zeros.
+        width: of the grid, likewise.
+
+    Returns:
+        (B height width, C s_h s_w).
     """
     b, c, h, w = t.shape
     down, right = -(-h // height), -(-w // width)
-    t = (
-        pad(t, (0, width * right - w, 0, height * down - h))
-        if (h, w) != (height * down, width * right)
-        else t
-    )
+    padding = (0, width * right - w, 0, height * down - h)
+    t = pad(t, padding) if any(padding) else t
     cells = t.reshape(b, c, height, down, width, right).permute(0, 2, 4, 1, 3, 5)
     return cells.reshape(b * height * width, c * down * right)
 
 
 class BlockJacobians(Signal):
-    """The gain of every block: the spectral norm of its mean channel Jacobian, estimated with one random
-    direction.
+    """The gain of every block: the spectral norm of its mean channel Jacobian, from one random direction.
 
     Attributes:
         gains: s_1 .. s_{L-1}.
@@ -136,9 +143,8 @@ class BlockJacobians(Signal):
     def _signs(self, like: Tensor) -> Tensor:
         """Random signs, the same for a shape in every layout."""
         b, c, h, w = like.shape
-        bits = np.unpackbits(
-            np.frombuffer(self._rng.bytes(-(-like.numel() // 8)), np.uint8), count=like.numel()
-        )
+        packed = np.frombuffer(self._rng.bytes(-(-like.numel() // 8)), np.uint8)
+        bits = np.unpackbits(packed, count=like.numel())
         return torch.from_numpy(bits).to(like).mul_(2).sub_(1).view(b, h, w, c).permute(0, 3, 1, 2)
 
 
@@ -204,9 +210,7 @@ def az_trainability(blocks: BlockJacobians) -> float:
     return sum(2 - s - 1 / (s + 1e-6) for s in blocks.gains) / len(blocks.gains)
 
 
-@proxies.register(
-    "az_complexity", direction=+1, setting=SETTING, signals=(MacCount,), needs=frozenset(), paper=PAPER
-)
+@proxies.register("az_complexity", direction=+1, setting=SETTING, signals=(MacCount,), needs=frozenset(), paper=PAPER)
 def az_complexity(count: MacCount) -> float:
     """MACs of one sample, more counting as better."""
     return count.macs

@@ -37,18 +37,12 @@ class Batch:
 
     def __post_init__(self) -> None:
         if self.x.ndim != 4 or self.x.dtype != torch.float32 or len(self.x) < 1:
-            raise UserError(
-                f"A batch's x is (B, C, H, W) float32, found {tuple(self.x.shape)} {self.x.dtype}."
-            )
+            raise UserError(f"A batch's x is (B, C, H, W) float32, found {tuple(self.x.shape)} {self.x.dtype}.")
         if self.y.shape != self.x.shape[:1] or self.y.dtype != torch.int64:
-            raise UserError(
-                f"A batch's y is ({len(self.x)},) int64, found {tuple(self.y.shape)} {self.y.dtype}."
-            )
+            raise UserError(f"A batch's y is ({len(self.x)},) int64, found {tuple(self.y.shape)} {self.y.dtype}.")
 
     @classmethod
-    def noise(
-        cls, input_shape: tuple[int, int, int], num_outputs: int, batch_size: int = 64, seed: int = 0
-    ) -> "Batch":
+    def noise(cls, input_shape: tuple[int, int, int], num_outputs: int, batch_size: int = 64, seed: int = 0) -> "Batch":
         """Gaussian noise with uniformly random labels, for when there is no data.
 
         Args:

@@ -1,6 +1,4 @@
-"""Weights for a pass: copies of a network's tensors, re-initialised as a proxy's paper asks; the network
-stays as it is.
-"""
+"""Weights for a pass: copies of a network's tensors, initialised as a proxy's paper asks."""
 
 import torch
 from torch import Tensor, nn
@@ -30,14 +28,12 @@ def tensors_for(network: nn.Module, init: str, seed: int) -> dict[str, Tensor]:
     if init in ("kaiming", "normal"):
         draw = generator(seed, "weights")
         for prefix, module in network.named_modules():
-            own = {k: tensors[f"{prefix}.{k}" if prefix else k] for k in _own_names(module, prefix, tensors)}
-            _initialise(module, own, init, draw)
+            names = {name: f"{prefix}.{name}" if prefix else name for name in _TENSORS}
+            _initialise(module, {k: tensors[n] for k, n in names.items() if n in tensors}, init, draw)
     return tensors
 
 
-def _own_names(module: nn.Module, prefix: str, tensors: dict[str, Tensor]) -> list[str]:
-    names = [*module._parameters, *module._buffers]
-    return [name for name in names if (f"{prefix}.{name}" if prefix else name) in tensors]
+_TENSORS = ("weight", "bias", "running_mean", "running_var")
 
 
 def _initialise(module: nn.Module, own: dict[str, Tensor], init: str, draw: torch.Generator) -> None:

@@ -44,9 +44,7 @@ class Pass:
         setting: the setting.
     """
 
-    def __init__(
-        self, network: nn.Module, batch: Batch, signals: Sequence[Signal], conditions: Conditions
-    ) -> None:
+    def __init__(self, network: nn.Module, batch: Batch, signals: Sequence[Signal], conditions: Conditions) -> None:
         self.network, self.setting = network, conditions.setting
         self._conditions, self._signals, self._listening = conditions, signals, signals
         self._gradients = frozenset().union(*(signal.gradients for signal in signals))
@@ -65,15 +63,17 @@ class Pass:
             Why a signal could not finish, for those that could not.
 
         Raises:
-            Exception: whatever the network's forward raises.
+            Unmeasurable: the network is dead, or its output is not a tensor.
+            ArithmeticError: its output is not finite.
+            Exception: whatever its forward raises.
         """
         outputs = self.forward(self.x, self._signals)
+        _check(outputs)
         failures: dict[Signal, Exception] = {}
         with torch.set_grad_enabled(bool(self._gradients)):
             for i, signal in enumerate(self._signals):
                 self._keep_graph = any(later.gradients for later in self._signals[i + 1 :])
                 try:
-                    _check(outputs)
                     signal.finish(self, outputs)
                 except (Unmeasurable, ArithmeticError, ValueError, IndexError, RuntimeError) as error:
                     failures[signal] = error
@@ -105,7 +105,7 @@ class Pass:
         """D scalar / d inputs, None where there is no path; to be asked once by each signal."""
         return torch.autograd.grad(scalar, inputs, retain_graph=self._keep_graph, allow_unused=True)
 
-    # Events --------------------------------------------------------------------------------------------------
+    # Events ---------------------------------------------------------------------------------------
 
     def on_activation(self, x: Tensor) -> None:
         """An activation function is about to be applied to `x`."""

@@ -8,6 +8,7 @@ never touched.
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -22,12 +23,8 @@ from nassay.registry import Entry
 Proxy = Entry[Callable[..., float]]
 Outcome = float | Exception
 
-# Fastest first. Plain layout is for forwards that insist on contiguous tensors, float64 for overflow.
-ATTEMPTS = (
-    (torch.float32, torch.channels_last),
-    (torch.float32, torch.contiguous_format),
-    (torch.float64, torch.contiguous_format),
-)
+PRECISIONS = (torch.float32, torch.float64)  # the second where the first overflows
+LAYOUTS = (torch.channels_last, torch.contiguous_format)  # the second for forwards that insist on it
 
 
 def score(
@@ -72,7 +69,7 @@ def score(
 
 def _broken_tensor(network: nn.Module) -> str | None:
     for name, p in network.named_parameters():
-        if not torch.isfinite(p).all():
+        if not math.isfinite(p.detach().sum(dtype=torch.float64)):
             return f"the parameter {name} is not finite"
     return None
 
@@ -80,30 +77,27 @@ def _broken_tensor(network: nn.Module) -> str | None:
 def _measure(
     network: nn.Module, batch: Batch, setting: Setting, members: list[Proxy], seed: int, device: torch.device
 ) -> dict[str, Estimate]:
-    """All proxies of one setting; those that one attempt leaves without a value go to the next."""
+    """All proxies of one setting."""
     began = time.perf_counter()
     outcomes: dict[str, Outcome] = {}
-    for dtype, memory_format in ATTEMPTS:
-        left = [entry for entry in members if not _settled(outcomes.get(entry.name))]
-        if not left:
-            break
-        with seeded(seed, device), batch_statistics(network):
-            outcomes |= _attempt(
-                network, batch, left, Conditions(setting, seed, device, dtype, memory_format)
-            )
+    for dtype in PRECISIONS:
+        left = [entry for entry in members if _overflown(outcomes.get(entry.name, math.inf))]
+        if left:
+            outcomes |= _attempt(network, batch, left, Conditions(setting, seed, device, dtype, LAYOUTS[0]))
     seconds = (time.perf_counter() - began) / len(members)
     return {name: _estimate(outcome, seconds) for name, outcome in outcomes.items()}
 
 
-def _attempt(
-    network: nn.Module, batch: Batch, members: list[Proxy], conditions: Conditions
-) -> dict[str, Outcome]:
+def _attempt(network: nn.Module, batch: Batch, members: list[Proxy], conditions: Conditions) -> dict[str, Outcome]:
     """Each proxy's value, or the exception that stands in its way."""
-    kinds = dict.fromkeys(kind for entry in members for kind in entry.info["signals"])
-    signals: dict[type[Signal], Signal] = {kind: kind(conditions.seed) for kind in kinds}
+    kinds = list(dict.fromkeys(kind for entry in members for kind in entry.info["signals"]))
     try:
-        failures = Pass(network, batch, list(signals.values()), conditions).run()
-    except Exception as error:  # the user's forward may raise anything
+        try:
+            signals, failures = _listen(network, batch, kinds, conditions)
+        except RuntimeError:
+            plain = replace(conditions, memory_format=LAYOUTS[1])
+            signals, failures = _listen(network, batch, kinds, plain)
+    except Exception as error:  # the user's forward may raise anything; the text becomes the reason
         return {entry.name: error for entry in members}
     outcomes: dict[str, Outcome] = {}
     for entry in members:
@@ -113,6 +107,16 @@ def _attempt(
     return outcomes
 
 
+def _listen(
+    network: nn.Module, batch: Batch, kinds: list[type[Signal]], conditions: Conditions
+) -> tuple[dict[type[Signal], Signal], dict[Signal, Exception]]:
+    """One pass: its finished signals, and why some could not finish."""
+    signals = {kind: kind(conditions.seed) for kind in kinds}
+    with seeded(conditions.seed, conditions.device), batch_statistics(network):
+        failures = Pass(network, batch, list(signals.values()), conditions).run()
+    return signals, failures
+
+
 def _value(entry: Proxy, signals: list[Signal]) -> Outcome:
     try:
         return float(entry.target(*signals))
@@ -120,8 +124,10 @@ def _value(entry: Proxy, signals: list[Signal]) -> Outcome:
         return error
 
 
-def _settled(outcome: Outcome | None) -> bool:
-    return isinstance(outcome, Unmeasurable) or (isinstance(outcome, float) and math.isfinite(outcome))
+def _overflown(outcome: Outcome) -> bool:
+    if isinstance(outcome, float):
+        return not math.isfinite(outcome)
+    return isinstance(outcome, ArithmeticError)
 
 
 def _estimate(outcome: Outcome, seconds: float) -> Estimate:

@@ -15,14 +15,14 @@ def batch_statistics(network: nn.Module) -> Iterator[None]:
     """Train mode, with dropout off so that no value depends on the batch's order; every module's mode comes
     back.
     """
-    modes = [(module, module.training) for module in network.modules()]
-    for module, _ in modes:
-        module.training = not isinstance(module, _DropoutNd)
+    changed = [m for m in network.modules() if m.training == isinstance(m, _DropoutNd)]
+    for module in changed:
+        module.training = not module.training
     try:
         yield
     finally:
-        for module, training in modes:
-            module.training = training
+        for module in changed:
+            module.training = not module.training
 
 
 @contextmanager

@@ -8,22 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-ACTIVATIONS: frozenset[Any] = frozenset(
+RELUS: frozenset[Any] = frozenset(
     {F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, F.relu6, F.hardtanh, F.hardtanh_}
-    | {
-        F.leaky_relu,
-        F.leaky_relu_,
-        F.prelu,
-        torch.prelu,
-        F.rrelu,
-        F.elu,
-        F.elu_,
-        F.selu,
-        F.celu,
-        F.gelu,
-        F.silu,
-    }
-    | {F.mish, F.hardswish, F.softplus, torch.tanh, Tensor.tanh, Tensor.tanh_, F.tanh}
+)
+ACTIVATIONS: frozenset[Any] = RELUS.union(
+    (F.leaky_relu, F.leaky_relu_, F.prelu, torch.prelu, F.rrelu, F.elu, F.elu_, F.selu, F.celu),
+    (F.gelu, F.silu, F.mish, F.hardswish, F.softplus, F.tanh, torch.tanh, Tensor.tanh, Tensor.tanh_),
 )
 CLAMPS: frozenset[Any] = frozenset(
     {torch.clamp, torch.clamp_, Tensor.clamp, Tensor.clamp_}
