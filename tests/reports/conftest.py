@@ -113,7 +113,7 @@ def gap_facts(estimator: str, tau: float | None, low: float | None, high: float 
         "ci_low": low,
         "ci_high": high,
         "n": 40,
-    } | {"coverage": 1.0, "warning": None, "reason": None, "fidelity": "epochs=3", **more}
+    } | {"coverage": 1.0, "warning": None, "reason": None, **more}
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ def test_headline_says_what_is_known(sample):
     )
     assert findings.headline({}) == "No network has been trained to the end yet."
     assert findings.headline({"best": {"architecture": "a"}}) == "The best network found so far."
+    untested = {"best": {"validation_accuracy": 0.9, "test_accuracy": None}}
+    assert plain(findings.headline(untested)) == "The best network found: 90.0 % validation accuracy."
     predicted = {"best": {"latency_ms": 2.0, "latency_predicted": True}}
     assert "(predicted)" in findings.headline(predicted)
 
@@ -53,6 +55,8 @@ def test_limits_sentence():
     assert findings.limits_sentence({}) == "No limits were set."
     assert findings.limits_sentence({"best": best, "constraints": {"max_latency_ms": 2}}) == "Limits broken: latency."
     assert findings.limits_sentence({"best": best, "constraints": {"max_latency_ms": 4}}) == "All limits are kept."
+    predicted = {"best": {"latency_ms": 3.0, "latency_predicted": True}, "constraints": {"max_latency_ms": 4}}
+    assert findings.limits_sentence(predicted) == "All limits are kept (latency: as predicted, not as measured)."
     assert "Not known" in findings.limits_sentence({"best": best, "constraints": {"max_params": 4}})
 
 

@@ -39,11 +39,9 @@ def test_compared_networks_come_once_with_their_role():
     assert (found.role, found.cost, found.accuracy) == ("best", 2.0, 0.95)
 
 
-def test_gap_pairs_are_of_the_gaps_fidelity():
-    records = [record("a", "p", 1.0), record("b", "p", 2.0), record("c", "p", None)]
-    records += [record(a, "training", 0.5, "epochs=1") for a in "abc"]
-    records += [record("a", "training", 0.9, "epochs=9")]
+def test_gap_pairs_have_both_values():
+    records = [record("a", "p", 1.0), record("b", "p", 2.0), record("c", "p", None), record("d", "p", 4.0)]
+    records += [record(a, "training@epochs=1", 0.5) for a in "abc"]
     data = ReportData({}, records)
-    report = {"estimator": "p", "truth": "training"}
-    assert gap_pairs(data, report | {"fidelity": "epochs=1"}) == [("a", 1.0, 0.5), ("b", 2.0, 0.5)]
-    assert gap_pairs(data, report) == [("a", 1.0, 0.9), ("b", 2.0, 0.5)]
+    report = {"estimator": "p", "truth": "training@epochs=1"}
+    assert gap_pairs(data, report) == [("a", 1.0, 0.5), ("b", 2.0, 0.5)]

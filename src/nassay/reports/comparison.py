@@ -36,17 +36,18 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in the table; `reason` says why there is no value, and is None where there is one."""
+    """What stands in the table; `note` says why there is no value, or that the value is predicted."""
 
     text: str
-    reason: str | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class Check:
     """A limit, the best network's value, and whether it is kept; None where that is not known.
 
-    `note` says what a median hides: that the slowest tenth of the runs breaks a limit that it keeps.
+    `note` says what the number hides: that it is predicted, or that the slowest tenth of the runs breaks a limit
+    that the median keeps.
     """
 
     heading: str
@@ -103,9 +104,8 @@ def cell(candidate: Candidate, key: str) -> Cell:
     value = value_of(candidate, key)
     text = column.write(value)
     if text == formats.DASH:
-        return Cell(text, (candidate.get("reasons") or {}).get(column.key, "not measured"))
-    predicted = column.key == LATENCY and candidate.get("latency_predicted")
-    return Cell(f"{text} (predicted)" if predicted else text)
+        return Cell(text, (candidate.get("reasons") or {}).get(key, "not measured"))
+    return Cell(text, "predicted" if key == LATENCY and candidate.get("latency_predicted") else "")
 
 
 def checks(summary: Summary) -> list[Check]:
@@ -119,6 +119,12 @@ def _check(name: str, limit: float, best: Candidate | None) -> Check:
     column = _BY_KEY.get(key, Column(key, key, formats.digits))
     value = value_of(best, key) if best else None
     kept = None if value is None else value <= limit
-    slow = ((best or {}).get("latency") or {}).get("p90_ms") if key == LATENCY and kept else None
-    note = f"one run in ten takes {column.write(slow)} or more" if slow is not None and slow > limit else ""
+    note = _latency_note(best, limit) if best and key == LATENCY and kept else ""
     return Check(column.heading, column.write(limit), column.write(value), kept, note)
+
+
+def _latency_note(best: Candidate, limit: float) -> str:
+    if best.get("latency_predicted"):
+        return "as predicted, not as measured"
+    slow = (best.get("latency") or {}).get("p90_ms")
+    return f"one run in ten takes {formats.milliseconds(slow)} or more" if slow is not None and slow > limit else ""

@@ -99,9 +99,10 @@ class Seconds(TypedDict, total=False):
 class Summary(TypedDict, total=False):
     """The content of `summary.json`.
 
-    `constraints` maps a limit's name (`max_latency_ms`, `max_params`, `max_macs`, `max_peak_memory_bytes`) to
-    its value; `gaps` holds `nassay.gaps.GapReport.to_dict()`s, best first, each with the truth's `fidelity`
-    where it has one; `resumes` counts the continuations.
+    `status` is "finished", or what the study is instead; `constraints` maps a limit's name (`max_latency_ms`,
+    `max_params`, `max_macs`, `max_peak_memory_bytes`) to its value; `gaps` holds
+    `nassay.gaps.GapReport.to_dict()`s, best first, whose `estimator` and `truth` are the names in the records;
+    `resumes` counts the continuations.
     """
 
     title: str

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Literal
 
 from nassay.errors import UserError
 from nassay.gaps import Interval, difference_interval, wilson_interval
 from nassay.reports.comparison import Row, checks, rows, value_of
-from nassay.reports.data import Candidate, Failure, Summary
+from nassay.reports.data import LATENCY, Candidate, Failure, Summary
 from nassay.reports.formats import digits, milliseconds, percent, points
 
 
@@ -35,15 +36,19 @@ def _test_size(summary: Summary) -> int | None:
     return (summary.get("task") or {}).get("test") or None
 
 
+_METRICS: tuple[tuple[Literal["test_accuracy", "validation_accuracy"], str], ...] = (
+    ("test_accuracy", "test accuracy"),
+    ("validation_accuracy", "validation accuracy"),
+)
+
+
 def headline(summary: Summary) -> str:
     """One sentence: what was found."""
     best = summary.get("best")
     if not best:
         return "No network has been trained to the end yet."
-    accuracy, latency = best.get("test_accuracy"), value_of(best, "latency_ms")
-    parts = []
-    if accuracy is not None:
-        parts.append(f"{percent(accuracy)} test accuracy")
+    latency = value_of(best, LATENCY)
+    parts = [f"{percent(best[key])} {words}" for key, words in _METRICS if best.get(key) is not None][:1]
     if latency is not None:
         parts.append(f"{milliseconds(latency)}{' (predicted)' if best.get('latency_predicted') else ''} latency")
     return f"The best network found: {' at '.join(parts)}." if parts else "The best network found so far."
@@ -111,7 +116,10 @@ def limits_sentence(summary: Summary) -> str:
     unknown = [c.heading.lower() for c in found if c.kept is None]
     if broken:
         return f"Limits broken: {', '.join(broken)}."
-    return f"Not known whether limits are kept: {', '.join(unknown)}." if unknown else "All limits are kept."
+    if unknown:
+        return f"Not known whether limits are kept: {', '.join(unknown)}."
+    noted = [f"{c.heading.lower()}: {c.note}" for c in found if c.note]
+    return f"All limits are kept ({'; '.join(noted)})." if noted else "All limits are kept."
 
 
 def failure_groups(failures: list[Failure]) -> list[FailureGroup]:

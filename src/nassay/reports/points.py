@@ -31,14 +31,12 @@ class Point:
     fidelity: str = ""
 
 
-def last_records(records: Sequence[Record], estimator: str, fidelity: str | None = None) -> dict[str, Record]:
-    """Architecture -> the last record with a value of one estimator, at one fidelity if it is given."""
+def last_records(records: Sequence[Record], estimator: str) -> dict[str, Record]:
+    """Architecture -> the last record with a value of one estimator."""
     return {
         record["architecture"]: record
         for record in records
-        if record.get("estimator") == estimator
-        and record.get("value") is not None
-        and fidelity in (None, record.get("fidelity"))
+        if record.get("estimator") == estimator and record.get("value") is not None
     }
 
 
@@ -79,5 +77,5 @@ def pareto_front(points: Sequence[Point]) -> list[Point]:
 def gap_pairs(data: ReportData, report: dict[str, Any]) -> list[tuple[str, float, float]]:
     """(architecture, cheap value, true value) for every architecture that has both."""
     cheap = last_records(data.records, report.get("estimator") or "")
-    true = last_records(data.records, report.get("truth") or "", report.get("fidelity"))
+    true = last_records(data.records, report.get("truth") or "")
     return [(name, cheap[name]["value"], record["value"]) for name, record in true.items() if name in cheap]

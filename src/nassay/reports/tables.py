@@ -19,7 +19,7 @@ def comparison_table(summary: Summary) -> Table:
     for row in found:
         table.add_column(Text(row.label), justify="right")
     for column, across in zip(COLUMNS, zip(*map(cells, found), strict=True), strict=False):
-        table.add_row(column.heading, *(Text(cell.text) for cell in across))
+        table.add_row(column.heading, *(Text(f"{cell.text} {cell.note}".rstrip()) for cell in across))
     table.caption = Text("\n".join(f"{row.label}: {_name(dict(row.candidate))}" for row in found))
     return table
 
