@@ -207,5 +207,13 @@ def test_the_cache_dies_with_its_space():
     assert alive() is None
 
 
+def test_a_network_that_cannot_be_counted_has_a_reason(monkeypatch):
+    monkeypatch.setattr(Wide, "build", lambda *_, **__: nn.Bilinear(3, 3, 1))
+    monkeypatch.setattr(nn.Bilinear, "forward", lambda m, x: torch.cdist(x, m.weight))
+    (found,) = Macs(Wide((3, 4, 3), 10)).estimate([Architecture("wide", (0, 0))])
+    assert found.value is None
+    assert "cdist" in found.reason
+
+
 def test_all_three_prefer_less():
     assert {e.direction for e in (Params, Macs, PeakMemory)} == {-1}

@@ -221,9 +221,7 @@ def _peak(steps: Sequence[_Step], record: Trace) -> int:
         outputs = {storage(t): t.numel() for t in operation.outputs if last.get(storage(t), -1) > i}
         written = {key: n for key, n in outputs.items() if key not in live}
         fuses = _is_elementwise(operation.func) or _named(operation.func)[1] == "norm"
-        free = [
-            live[key] for key in reads[i] if fuses and last[key] == i and live[key] <= sum(written.values())
-        ]
+        free = [live[key] for key in reads[i] if fuses and last[key] == i and live[key] <= sum(written.values())]
         peak = max(peak, sum(live.values()) + sum(written.values()) - max(free, default=0))
         live = {key: n for key, n in (live | written).items() if last.get(key, -1) > i}
     return peak
@@ -286,12 +284,15 @@ class _Total(Estimator):
         self.space = space
 
     def estimate(self, architectures: Sequence[Architecture]) -> list[Estimate]:
-        """The exact count for each architecture."""
+        """The exact count for each architecture, or why it cannot be counted."""
         return [self._estimate(a) for a in architectures]
 
     def _estimate(self, architecture: Architecture) -> Estimate:
         start = time.perf_counter()
-        value = Analytic.of(self.space).totals(architecture)[self.name]
+        try:
+            value = Analytic.of(self.space).totals(architecture)[self.name]
+        except UserError as error:
+            return Estimate.failed(str(error), seconds=time.perf_counter() - start)
         return Estimate.of(value, seconds=time.perf_counter() - start)
 
 

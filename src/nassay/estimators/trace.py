@@ -136,9 +136,7 @@ def _on_meta(tensor: Tensor | None, seen: dict[int, Any]) -> Tensor | None:
 
 # Shapes of results -----------------------------------------------------------------------------------------
 
-_shapes: dict[
-    Any, Any
-] = {}  # torch's own shape rules take 0.3 ms an operation; networks of a space share most
+_shapes: dict[Any, Any] = {}  # torch's own shape rules take 0.3 ms an operation; networks of a space share most
 _MAX_SHAPES = 50_000
 
 

@@ -80,6 +80,17 @@ class OneNetwork(Space):
     def from_string(self, text): ...
 
 
+def test_a_network_without_an_onnx_form_has_a_reason(monkeypatch):
+    class Spectrum(nn.Module):
+        def forward(self, x):
+            return torch.linalg.eigvals(x)
+
+    monkeypatch.setattr(OneNetwork, "build", lambda *_, **__: Spectrum())
+    (found,) = LatencyEstimator(OneNetwork((3, 8, 8), 5)).estimate([Architecture("one", (0,))])
+    assert found.value is None
+    assert "eig" in found.reason
+
+
 def test_the_estimator_measures_equal_networks_once_and_restores_the_random_state():
     estimator = LatencyEstimator(OneNetwork((3, 8, 8), 5))
     state, threads = torch.get_rng_state(), torch.get_num_threads()

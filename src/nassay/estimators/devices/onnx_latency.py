@@ -79,9 +79,7 @@ def measure_latency_ms(
         UserError: batch, threads or runs below 1, or warmup below 0.
     """
     if min(batch, threads, runs) < 1 or warmup < 0:
-        raise UserError(
-            f"batch, threads and runs are at least 1, found {batch=} {threads=} {runs=} {warmup=}."
-        )
+        raise UserError(f"batch, threads and runs are at least 1, found {batch=} {threads=} {runs=} {warmup=}.")
     session = _session(model, input_shape, threads)
     feed = {session.get_inputs()[0].name: _inputs((batch, *input_shape))}
     for _ in range(warmup):
@@ -102,9 +100,7 @@ def measure_latency_ms(
     )
 
 
-def _session(
-    model: bytes | Path | nn.Module, input_shape: Sequence[int], threads: int
-) -> onnxruntime.InferenceSession:
+def _session(model: bytes | Path | nn.Module, input_shape: Sequence[int], threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -121,9 +117,7 @@ def _inputs(shape: tuple[int, ...]) -> np.ndarray:
     return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
 
 
-def _timed_rounds(
-    session: onnxruntime.InferenceSession, feed: dict[str, np.ndarray], runs: int
-) -> list[np.ndarray]:
+def _timed_rounds(session: onnxruntime.InferenceSession, feed: dict[str, np.ndarray], runs: int) -> list[np.ndarray]:
     """Times in ms, in rounds; the first round is always whole."""
     rounds: list[np.ndarray] = []
     centers: list[float] = []
@@ -172,7 +166,7 @@ class LatencyEstimator(Estimator):
         self._measured: dict[Architecture, Estimate] = {}
 
     def estimate(self, architectures: Sequence[Architecture]) -> list[Estimate]:
-        """One measurement for each distinct architecture; details hold the spread and the settings."""
+        """One measurement for each distinct architecture; details hold spread and settings."""
         return [self._estimate(self.space.canonical(a)) for a in architectures]
 
     def _estimate(self, architecture: Architecture) -> Estimate:
@@ -181,7 +175,10 @@ class LatencyEstimator(Estimator):
         start = time.perf_counter()
         with torch.random.fork_rng(devices=[]):
             network = self.space.build(architecture)
-        found = measure_latency_ms(network, self.space.input_shape, batch=self.batch, threads=self.threads)
+        try:
+            found = measure_latency_ms(network, self.space.input_shape, batch=self.batch, threads=self.threads)
+        except RuntimeError as error:  # what torch's exporter and ONNX Runtime raise
+            return Estimate.failed(f"not measured: {error}", seconds=time.perf_counter() - start)
         seconds = time.perf_counter() - start
         self._measured[architecture] = Estimate.of(found.median_ms, seconds=seconds, **asdict(found))
         return self._measured[architecture]
