@@ -1,7 +1,7 @@
 """The noun `space`: what may be built.
 
-An architecture is a tuple of choices; a space gives the choices their meaning. Everything is keyed by the canonical
-form, so that equal networks are never paid for twice.
+An architecture is a tuple of choices; a space gives the choices their meaning. Everything is keyed by the
+canonical form, so that equal networks are never paid for twice.
 """
 
 from abc import ABC, abstractmethod
@@ -48,8 +48,8 @@ class Space(ABC):
         input_shape: (C, H, W) of one input.
         num_outputs: number of outputs (classes) of the head.
 
-    Sub-classes set `name` and `options` (the number of options of each choice). Where options have a size, they are
-    ordered from small to large, so that lowering an index never makes the network larger.
+    Sub-classes set `name` and `options` (the number of options of each choice). Where options have a size,
+    they are ordered from small to large, so that lowering an index never makes the network larger.
     """
 
     name: ClassVar[str]
@@ -68,7 +68,7 @@ class Space(ABC):
         """Number of encodings, isomorphic ones counted apart."""
         return prod(self.options)
 
-    # What a space must say ---------------------------------------------------------------------------------------
+    # What a space must say
 
     @abstractmethod
     def build(self, architecture: Architecture, *, width: float = 1.0, head: Head | None = None) -> Network:
@@ -77,12 +77,12 @@ class Space(ABC):
         Args:
             architecture: a point of this space.
             width: factor on every internal channel count (a fidelity, not a choice).
-            head: maps the trunk's channel count to a head module; None gives global pooling and a linear layer.
+            head: maps the trunk's channel count to a head module; None is global pooling and a linear layer.
         """
 
     @abstractmethod
     def graph(self, architecture: Architecture) -> Graph:
-        """The architecture as a labelled DAG (of the cell for cell spaces, of the blocks for macro spaces)."""
+        """The architecture as a labelled DAG (of the cell in cell spaces, else of the blocks)."""
 
     @abstractmethod
     def to_string(self, architecture: Architecture) -> str:
@@ -96,10 +96,10 @@ class Space(ABC):
             UserError: the text is not an architecture of this space.
         """
 
-    # What follows from the choices -------------------------------------------------------------------------------
+    # What follows from the choices
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """One representative for all encodings of the same network; the identity unless a space knows better."""
+        """One representative for all encodings of one network; the identity unless a space knows better."""
         return self.check(architecture)
 
     def smallest(self) -> Architecture:
@@ -123,12 +123,15 @@ class Space(ABC):
         """A canonical architecture, every choice uniform."""
         return self.canonical(Architecture(self.name, tuple(int(rng.integers(n)) for n in self.options)))
 
+    def scaled(self, architecture: Architecture, factor: float) -> Architecture:
+        """Every choice moved towards its smallest option: choice c becomes floor((c + 1/2) factor), factor in 0..1."""
+        choices = tuple(int((c + 0.5) * factor) for c in architecture.choices)
+        return self.canonical(Architecture(self.name, choices))
+
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
         """All canonical architectures that differ in one choice, without the architecture itself, sorted."""
         here = self.canonical(architecture)
-        near = {
-            self._replace(here, i, option) for i, n in enumerate(self.options) for option in range(n)
-        }
+        near = {self._replace(here, i, option) for i, n in enumerate(self.options) for option in range(n)}
         return sorted(near - {here})
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
@@ -159,9 +162,7 @@ class Space(ABC):
     def encode(self, architecture: Architecture) -> np.ndarray:
         """One-hot encoding of the canonical choices, float32 array of length sum(options)."""
         here = self.canonical(architecture)
-        return np.concatenate(
-            [np.eye(n, dtype=np.float32)[c] for c, n in zip(here.choices, self.options, strict=True)]
-        )
+        return np.concatenate([np.eye(n, dtype=np.float32)[c] for c, n in zip(here.choices, self.options, strict=True)])
 
     def _replace(self, architecture: Architecture, position: int, option: int) -> Architecture:
         choices = list(architecture.choices)

@@ -10,7 +10,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from nassay.errors import UserError
-from nassay.spaces.base import Graph
+from nassay.spaces.base import Graph, Head
+from nassay.spaces.network import PooledLinear
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -31,6 +32,32 @@ def num_downsamplings(input_shape: tuple[int, int, int]) -> int:
     while times < MOST_DOWNSAMPLINGS and -(-side // 2) >= SMALLEST_FINAL_MAP:
         side, times = -(-side // 2), times + 1
     return times
+
+
+def halved_at(order: Sequence[int], input_shape: tuple[int, int, int]) -> frozenset[int]:
+    """The parts of a network whose first layer has stride 2: as many of `order` as the input size asks for.
+
+    Args:
+        order: parts of the network (0 the stem, i stage i) in the order in which strides are given out.
+        input_shape: (C, H, W) of one input.
+    """
+    return frozenset(order[: num_downsamplings(input_shape)])
+
+
+def make_head(head: Head | None, channels: int, num_outputs: int) -> nn.Module:
+    """The head for a trunk of `channels` channels; the default is pooling and a linear layer."""
+    return PooledLinear(channels, num_outputs) if head is None else head(channels)
+
+
+def option_index(what: str, value: int, known: Sequence[int]) -> int:
+    """The index of a value among the options of a choice.
+
+    Raises:
+        UserError: there is no such option; the text names `what` and the options.
+    """
+    if value not in known:
+        raise UserError(f"There is no {what} {value} here, only {', '.join(map(str, known))}.")
+    return known.index(value)
 
 
 def make_divisible(channels: float, divisor: int = 8) -> int:

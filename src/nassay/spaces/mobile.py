@@ -9,7 +9,6 @@ An architecture reads `mobile:stem16-w16[k3e1]-w24[k3e6,k5e6se]-...-tail320`: on
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -22,13 +21,15 @@ from nassay.spaces.blocks import (
     SqueezeExcite,
     chain_graph,
     conv_bn,
+    halved_at,
     init_convolutions,
     make_divisible,
-    num_downsamplings,
+    make_head,
+    option_index,
     scale_channels,
     spread_choice,
 )
-from nassay.spaces.network import Network, PooledLinear
+from nassay.spaces.network import Network
 
 KERNELS = (3, 5, 7)
 EXPANSIONS = (1, 2, 3, 4, 6)
@@ -160,13 +161,16 @@ class Mobile(Space):
         """
         if len(plan.stages) != len(STAGE_WIDTHS):
             raise UserError(f"A mobile network has {len(STAGE_WIDTHS)} stages, found {len(plan.stages)}.")
-        choices = [_index("stem width", plan.stem, STEM_WIDTHS), _index("tail width", plan.tail, TAIL_WIDTHS)]
+        choices = [
+            option_index("stem width", plan.stem, STEM_WIDTHS),
+            option_index("tail width", plan.tail, TAIL_WIDTHS),
+        ]
         for stage, widths in zip(plan.stages, STAGE_WIDTHS, strict=True):
-            choices.append(_index("depth", len(stage.blocks), range(1, MAX_DEPTH + 1)))
-            choices.append(_index("stage width", stage.width, widths))
+            choices.append(option_index("depth", len(stage.blocks), range(1, MAX_DEPTH + 1)))
+            choices.append(option_index("stage width", stage.width, widths))
             for block in stage.blocks:
-                choices.append(_index("kernel", block.kernel, KERNELS))
-                choices.append(_index("expansion", block.expansion, EXPANSIONS))
+                choices.append(option_index("kernel", block.kernel, KERNELS))
+                choices.append(option_index("expansion", block.expansion, EXPANSIONS))
                 choices.append(int(block.squeeze_excite))
             choices += [0] * len(BLOCK_OPTIONS) * (MAX_DEPTH - len(stage.blocks))
         return Architecture(self.name, tuple(choices))
@@ -192,7 +196,7 @@ class Mobile(Space):
     def build(self, architecture: Architecture, *, width: float = 1.0, head: Head | None = None) -> Network:
         """The network, freshly initialised from torch's global generator; see `Space.build`."""
         plan = self.plan(architecture)
-        halved = DOWNSAMPLING_ORDER[: num_downsamplings(self.input_shape)]
+        halved = halved_at(DOWNSAMPLING_ORDER, self.input_shape)
         c_in = scale_channels(plan.stem, width)
         stem = conv_bn(self.input_shape[0], c_in, 3, stride=2 if 0 in halved else 1)
         blocks = []
@@ -203,14 +207,13 @@ class Mobile(Space):
                 blocks.append(InvertedResidual(c_in, c_out, block, stride))
                 c_in = c_out
         c_tail = scale_channels(plan.tail, width)
-        make_head = head or (lambda channels: PooledLinear(channels, self.num_outputs))
         body = init_convolutions(nn.ModuleList([stem, *blocks, conv_bn(c_in, c_tail, 1)]))
-        return Network(stem, blocks, body[-1], make_head(c_tail))
+        return Network(stem, blocks, body[-1], make_head(head, c_tail, self.num_outputs))
 
     def graph(self, architecture: Architecture) -> Graph:
         """The chain of stem, blocks and tail, with an `add` node behind each residual block."""
         plan = self.plan(architecture)
-        halved = DOWNSAMPLING_ORDER[: num_downsamplings(self.input_shape)]
+        halved = halved_at(DOWNSAMPLING_ORDER, self.input_shape)
         chain, c_in = [("stem", False)], plan.stem
         for i, stage in enumerate(plan.stages, start=1):
             for j, block in enumerate(stage.blocks):
@@ -232,9 +235,7 @@ class Mobile(Space):
         """
         found = re.fullmatch(r"mobile:stem(\d+)-((?:w\d+\[[^][]+\]-)+)tail(\d+)", text.strip())
         if not found:
-            raise UserError(
-                f"{text!r} is not a mobile network; they read {self.to_string(self.smallest())!r}."
-            )
+            raise UserError(f"{text!r} is not a mobile network; they read {self.to_string(self.smallest())!r}.")
         stages = re.findall(r"w(\d+)\[([^][]+)\]", found[2])
         plan = Plan(
             int(found[1]),
@@ -276,9 +277,7 @@ class Mobile(Space):
             if depth > 1:
                 near.add(self._replace(here, start, depth - 2))
             if depth < MAX_DEPTH:
-                near.update(
-                    self._lengthened(here, start, block) for block in product(*map(range, BLOCK_OPTIONS))
-                )
+                near.update(self._lengthened(here, start, block) for block in product(*map(range, BLOCK_OPTIONS)))
         return sorted(near - {here})
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
@@ -310,14 +309,6 @@ def _active_positions(architecture: Architecture) -> list[int]:
         used = 2 + len(BLOCK_OPTIONS) * (architecture.choices[start] + 1)
         positions += range(start, start + used)
     return positions
-
-
-def _index(what: str, value: int, known: Sequence[int]) -> int:
-    if value not in known:
-        raise UserError(
-            f"The space 'mobile' has no {what} {value} here; it has {', '.join(map(str, known))}."
-        )
-    return known.index(value)
 
 
 def _nearest(widths: tuple[int, ...], channels: float) -> int:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from nassay.errors import UserError
 from nassay.spaces.base import Architecture, Graph, Head, Space, spaces
-from nassay.spaces.blocks import scale_channels
+from nassay.spaces.blocks import make_head, scale_channels
 from nassay.spaces.nb201_equivalence import (
     EDGES,
     NONE,
@@ -26,7 +26,7 @@ from nassay.spaces.nb201_equivalence import (
     classes,
     live_edges,
 )
-from nassay.spaces.network import Network, PooledLinear
+from nassay.spaces.network import Network
 
 # What an edge costs, as a rank: pooling has no parameters and less work than any convolution.
 COST_RANK = {"none": 0, "skip_connect": 1, "avg_pool_3x3": 2, "nor_conv_1x1": 3, "nor_conv_3x3": 4}
@@ -86,12 +86,8 @@ class Reduction(nn.Module):
 
     def __init__(self, c_in: int, c_out: int) -> None:
         super().__init__()
-        self.convolutions = nn.Sequential(
-            relu_conv_bn(c_in, c_out, 3, stride=2), relu_conv_bn(c_out, c_out, 3)
-        )
-        self.shortcut = nn.Sequential(
-            nn.AvgPool2d(2, 2, ceil_mode=True), nn.Conv2d(c_in, c_out, 1, bias=False)
-        )
+        self.convolutions = nn.Sequential(relu_conv_bn(c_in, c_out, 3, stride=2), relu_conv_bn(c_out, c_out, 3))
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2, 2, ceil_mode=True), nn.Conv2d(c_in, c_out, 1, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, c_in, H, W) -> (B, c_out, ceil(H / 2), ceil(W / 2))."""
@@ -139,8 +135,7 @@ class NB201(Space):
                 blocks.append(Reduction(channels // 2, channels))
             blocks += [Cell(choices, channels) for _ in range(self.cells)]
         tail = nn.Sequential(nn.BatchNorm2d(4 * c), nn.ReLU())
-        make_head = head or (lambda channels: PooledLinear(channels, self.num_outputs))
-        return Network(stem, blocks, tail, make_head(4 * c))
+        return Network(stem, blocks, tail, make_head(head, 4 * c, self.num_outputs))
 
     def graph(self, architecture: Architecture) -> Graph:
         """The cell with operations as nodes: those on a way from input to output, `none` left out."""
@@ -180,8 +175,7 @@ class NB201(Space):
         )
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """The first encoding, in lexicographic order, of the same live computation (see
-        `nb201_equivalence`)."""
+        """The first encoding, in lexicographic order, of the same computation; see `nb201_equivalence`."""
         return Architecture(self.name, classes()[0][self.check(architecture).choices])
 
     def smallest(self) -> Architecture:

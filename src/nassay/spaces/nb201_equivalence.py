@@ -53,7 +53,7 @@ def computation(choices: Choices) -> tuple[object, ...]:
         choices: operation index of each of the six edges.
 
     Returns:
-        Nested tuples: one (operation, inputs) for each operation, then the output; empty for a dead cell.
+        Nested tuples: one (operation, inputs) for each operation, then the output's inputs.
     """
     operations, output = _operations(choices)
     expressions: list[str] = ["x"]
@@ -73,8 +73,7 @@ def computation(choices: Choices) -> tuple[object, ...]:
 
 
 def _operations(choices: Choices) -> tuple[list[tuple[int, Choices]], Choices]:
-    """The live operations as (operation index, sorted inputs), the cell's input first, and the output's
-    terms."""
+    """The live operations as (operation index, sorted inputs), the input first, and the output's terms."""
     live = live_edges(choices)
     operations: list[tuple[int, Choices]] = [(SKIP, ())]
     nodes: list[list[int]] = [[0], [], [], []]

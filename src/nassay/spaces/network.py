@@ -1,8 +1,8 @@
 """The one convention of built networks: a stem, blocks, a tail and a head, run in this order.
 
 Estimators rely on two attributes only, by duck typing, so that a user's own module may offer them too:
-`stages`, the modules whose outputs are the primary block features (stem first), and `trunk`, the module whose output
-is the feature map before pooling.
+`stages`, the modules whose outputs are the primary block features (stem first), and `trunk`, the module whose
+output is the feature map before pooling.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Network(nn.Module):
     Args:
         stem: (B, C, H, W) -> first feature map.
         blocks: the searched blocks, each from feature map to feature map.
-        tail: what stands between the last block and the head (final norm and activation, or a 1x1 convolution).
+        tail: what stands between the last block and the head (norm and activation, or a 1x1 convolution).
         head: feature map -> outputs.
     """
 
