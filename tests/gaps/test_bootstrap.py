@@ -13,9 +13,7 @@ def pairs(n: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
     return x, np.round(x / 2 + rng.normal(size=n))
 
 
-def drawn_columns(
-    x: np.ndarray, y: np.ndarray, resamples: int, seed: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
+def drawn_columns(x: np.ndarray, y: np.ndarray, resamples: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """The same resamples written out item by item, for the correlations of SciPy."""
     n = len(x)
     counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)

@@ -14,9 +14,7 @@ def test_perfect_and_reversed_rankings():
     down = gap("proxy", "accuracy", [50, 40, 30, 20, 10], true)
     assert (up.kendall_tau, up.spearman_rho, up.regret, up.top_k_recall) == pytest.approx((1, 1, 0, 1))
     assert (up.ci_low, up.ci_high) == pytest.approx((1, 1))
-    assert (down.kendall_tau, down.spearman_rho, down.regret, down.top_k_recall) == pytest.approx(
-        (-1, -1, 4, 0)
-    )
+    assert (down.kendall_tau, down.spearman_rho, down.regret, down.top_k_recall) == pytest.approx((-1, -1, 4, 0))
 
 
 def test_tau_b_with_ties_by_hand():
@@ -87,6 +85,8 @@ def test_few_architectures_and_intervals_around_zero_are_warned_of():
     noise = gap("p", "t", rng.normal(size=20).tolist(), rng.normal(size=20).tolist())
     assert "spans 0" in noise.warning
     assert "only 20 architectures" in noise.warning
+    backwards = gap("p", "t", list(range(60)), list(range(60))[::-1])
+    assert backwards.warning == "The interval is below 0: this ranking runs against the truth."
     strong = gap("p", "t", list(range(60)), list(range(60)))
     assert strong.warning is None
 

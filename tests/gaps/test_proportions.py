@@ -20,9 +20,7 @@ def test_newcombe_published_examples(right, other, low, high):
 def test_the_difference_of_equals_spans_zero_and_turns_with_its_arguments():
     low, high = difference_interval(0.9, 0.9, 100)
     assert low < 0 < high
-    assert difference_interval(0.7, 0.9, 50) == pytest.approx(
-        [-v for v in difference_interval(0.9, 0.7, 50)[::-1]]
-    )
+    assert difference_interval(0.7, 0.9, 50) == pytest.approx([-v for v in difference_interval(0.9, 0.7, 50)[::-1]])
 
 
 @pytest.mark.parametrize(("share", "n"), [(1.2, 10), (-0.1, 10), (0.5, 0), (float("nan"), 5)])

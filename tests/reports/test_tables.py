@@ -23,6 +23,7 @@ def test_gaps_with_interval_note_and_reason(sample):
     text = printed(gap_table(sample.summary["gaps"]))
     assert "0.38 to 0.70" in text
     assert "spans 0" in text
+    assert "az_nas, synflow: Only 40 architectures" in text
     assert "found 0" in text
 
 

@@ -68,6 +68,8 @@ class GapReport:
             parts.append("no resample had two varying columns, so there is no interval")
         elif self.ci_low <= 0 <= self.ci_high:
             parts.append("the interval spans 0: this ranking may be no better than chance")
+        elif self.ci_high < 0:
+            parts.append("the interval is below 0: this ranking runs against the truth")
         if self.n < FEW:
             parts.append(f"only {self.n} architectures, read the interval and not the point")
         sentence = "; ".join(parts)

@@ -29,16 +29,23 @@ def _name(candidate: dict[str, Any]) -> str:
 
 
 def gap_table(gaps: Iterable[dict[str, Any]]) -> Table:
-    """Each estimator against the truth: tau with its interval, n, coverage, and what the reader should know.
+    """Each estimator against the truth: tau with its interval, n and coverage; below, what the reader should know.
 
     Args:
         gaps: `nassay.gaps.GapReport.to_dict()`s.
     """
-    table = Table(title="Estimators against the truth", title_justify="left")
-    for heading in ("Estimator", "Truth", "Kendall's tau-b", "95 % interval", "n", "Coverage", "Note"):
-        table.add_column(heading, justify="left" if heading in ("Estimator", "Truth", "Note") else "right")
+    table = Table(title="Estimators against the truth", title_justify="left", caption_justify="left")
+    for heading in ("Estimator", "Truth"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("tau-b", "95 % interval", "n", "Coverage"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    notes: dict[str, list[str]] = {}
     for report in gaps:
-        table.add_row(*(Text(text) for text in gap_cells(report)))
+        *shown, note = gap_cells(report)
+        table.add_row(*map(Text, shown))
+        if note:
+            notes.setdefault(note, []).append(shown[0])
+    table.caption = Text("\n".join(f"{', '.join(names)}: {note}" for note, names in notes.items()))
     return table
 
 
