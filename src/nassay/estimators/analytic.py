@@ -15,7 +15,7 @@ import time
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import prod
 from typing import Any, ClassVar
 
@@ -26,7 +26,7 @@ from torch.utils.flop_counter import flop_registry
 from nassay.errors import UserError
 from nassay.estimators.base import Estimate, Estimator
 from nassay.estimators.trace import Operation, Trace, storage, trace
-from nassay.spaces.base import Architecture, Space
+from nassay.spaces.base import Architecture, Piece, Space
 
 BYTES = 4  # float32
 
@@ -238,7 +238,8 @@ class Analytic:
     def __init__(self, space: Space) -> None:
         self._space = weakref.ref(space)
         self._totals: dict[Architecture, dict[str, int]] = {}
-        self._profile = lru_cache(maxsize=256)(self._build_and_profile)
+        self._profile = lru_cache(maxsize=256)(self._assemble)
+        self._parts: dict[Any, tuple[Profile, tuple[int, ...]]] = {}
 
     @classmethod
     def of(cls, space: Space) -> "Analytic":
@@ -268,11 +269,34 @@ class Analytic:
         assert space is not None, "the space is gone"
         return space
 
-    def _build_and_profile(self, architecture: Architecture) -> Profile:
+    def _assemble(self, architecture: Architecture) -> Profile:
+        """The profile of the chain of pieces; a piece is traced once for each input size that it meets."""
         space = self._of_space()
-        with torch.random.fork_rng(devices=[]), torch.device("meta"):
-            network = space.build(architecture)
-        return profile(network, space.input_shape)
+        layout = space.layout(architecture)
+        head = Piece(("head", layout.channels, space.num_outputs), partial(space.pooled_linear, layout.channels))
+        parts: list[Profile] = []
+        shape: tuple[int, ...] = space.input_shape
+        for piece in (layout.stem, *layout.blocks, layout.tail, head):
+            part, shape = self._part(piece, shape)
+            parts.append(part)
+        params = sum(part.params for part in parts)
+        return Profile(
+            params=params,
+            macs=sum(part.macs for part in parts),
+            # the output of a piece is the input of the next: what lives inside one piece is all that lives
+            peak_memory_bytes=BYTES * params + max(part.peak_memory_bytes - BYTES * part.params for part in parts),
+            layers=tuple(layer for part in parts for layer in part.layers),
+        )
+
+    def _part(self, piece: Piece, shape: tuple[int, ...]) -> tuple[Profile, tuple[int, ...]]:
+        """Profile and output shape of one piece on inputs of a shape."""
+        key = (piece.key, shape)
+        if key not in self._parts:
+            with torch.random.fork_rng(devices=[]), torch.device("meta"), torch.no_grad():
+                module = piece.make().eval()
+                out = module(torch.empty(1, *shape))
+            self._parts[key] = profile(module, shape), tuple(out.shape[1:])
+        return self._parts[key]
 
 
 class _Total(Estimator):

@@ -208,9 +208,7 @@ class Training:
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
         epoch, position = divmod(step, self.steps_per_epoch)
-        order = np.random.default_rng([self.seed, epoch]).permutation(self.rows) if position == 0 else self._order
-        self._order = order
-        rows = np.sort(order[position * self.batch_size : (position + 1) * self.batch_size])
+        rows = np.sort(self._order(epoch)[position * self.batch_size : (position + 1) * self.batch_size])
         x = self.task.augment(self._inputs(self.task.train.x[rows]))
         return self._sized(x), torch.from_numpy(self.task.train.y[rows]).to(self.device)
 

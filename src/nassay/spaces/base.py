@@ -5,7 +5,7 @@ canonical form, so that equal networks are never paid for twice.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
@@ -15,7 +15,7 @@ from torch import nn
 
 from nassay.errors import UserError
 from nassay.registry import Registry
-from nassay.spaces.network import Network
+from nassay.spaces.network import Network, PooledLinear
 
 Head = Callable[[int], nn.Module]
 
@@ -39,6 +39,29 @@ class Graph:
 
     labels: tuple[str, ...]
     edges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One module of a network.
+
+    Attributes:
+        key: equal keys of one space make modules that compute, count and cost the same.
+        make: makes the module, freshly initialised from torch's global generator.
+    """
+
+    key: tuple[Hashable, ...]
+    make: Callable[[], nn.Module]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A network before it is built: stem, blocks, tail, and the channels that the tail hands to the head."""
+
+    stem: Piece
+    blocks: tuple[Piece, ...]
+    tail: Piece
+    channels: int
 
 
 class Space(ABC):
@@ -71,13 +94,12 @@ class Space(ABC):
     # What a space must say
 
     @abstractmethod
-    def build(self, architecture: Architecture, *, width: float = 1.0, head: Head | None = None) -> Network:
-        """The network, freshly initialised from torch's global generator.
+    def layout(self, architecture: Architecture, *, width: float = 1.0) -> Layout:
+        """The network as a chain of pieces: what `build` makes, and what analytic counts are kept for piece by piece.
 
         Args:
             architecture: a point of this space.
             width: factor on every internal channel count (a fidelity, not a choice).
-            head: maps the trunk's channel count to a head module; None is global pooling and a linear layer.
         """
 
     @abstractmethod
@@ -95,6 +117,22 @@ class Space(ABC):
         Raises:
             UserError: the text is not an architecture of this space.
         """
+
+    def build(self, architecture: Architecture, *, width: float = 1.0, head: Head | None = None) -> Network:
+        """The network, freshly initialised from torch's global generator.
+
+        Args:
+            architecture: a point of this space.
+            width: factor on every internal channel count (a fidelity, not a choice).
+            head: maps the trunk's channel count to a head module; None gives global pooling and a linear layer.
+        """
+        layout = self.layout(architecture, width=width)
+        stem, blocks, tail = layout.stem.make(), [b.make() for b in layout.blocks], layout.tail.make()
+        return Network(stem, blocks, tail, (head or self.pooled_linear)(layout.channels))
+
+    def pooled_linear(self, channels: int) -> nn.Module:
+        """The default head: global average pooling and a linear layer."""
+        return PooledLinear(channels, self.num_outputs)
 
     # What follows from the choices
 

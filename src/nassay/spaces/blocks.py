@@ -3,15 +3,14 @@
 Shapes: B batch, C channels, H W space.
 """
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from torch import Tensor, nn
 
 from nassay.errors import UserError
-from nassay.spaces.base import Graph, Head
-from nassay.spaces.network import PooledLinear
+from nassay.spaces.base import Graph, Piece
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -42,11 +41,6 @@ def halved_at(order: Sequence[int], input_shape: tuple[int, int, int]) -> frozen
         input_shape: (C, H, W) of one input.
     """
     return frozenset(order[: num_downsamplings(input_shape)])
-
-
-def make_head(head: Head | None, channels: int, num_outputs: int) -> nn.Module:
-    """The head for a trunk of `channels` channels; the default is pooling and a linear layer."""
-    return PooledLinear(channels, num_outputs) if head is None else head(channels)
 
 
 def option_index(what: str, value: int, known: Sequence[int]) -> int:
@@ -123,6 +117,11 @@ class SqueezeExcite(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W), each channel multiplied by its gate in [0, 1]."""
         return x * self.gate(x)
+
+
+def piece(make: Callable[..., nn.Module], *args: Any, **kwargs: Any) -> Piece:
+    """A piece of a layout: `init_convolutions(make(*args, **kwargs))`, known by these arguments."""
+    return Piece((make.__qualname__, *args, *kwargs.items()), lambda: init_convolutions(make(*args, **kwargs)))
 
 
 def init_convolutions(module: M) -> M:

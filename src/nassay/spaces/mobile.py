@@ -16,20 +16,18 @@ import numpy as np
 from torch import Tensor, nn
 
 from nassay.errors import UserError
-from nassay.spaces.base import Architecture, Graph, Head, Space, spaces
+from nassay.spaces.base import Architecture, Graph, Layout, Space, spaces
 from nassay.spaces.blocks import (
     SqueezeExcite,
     chain_graph,
     conv_bn,
     halved_at,
-    init_convolutions,
     make_divisible,
-    make_head,
     option_index,
+    piece,
     scale_channels,
     spread_choice,
 )
-from nassay.spaces.network import Network
 
 KERNELS = (3, 5, 7)
 EXPANSIONS = (1, 2, 3, 4, 6)
@@ -193,22 +191,20 @@ class Mobile(Space):
         tail = _nearest(TAIL_WIDTHS, MOBILENET_V2_TAIL * multiplier)
         return self.architecture(Plan(stem, tuple(stages), tail))
 
-    def build(self, architecture: Architecture, *, width: float = 1.0, head: Head | None = None) -> Network:
-        """The network, freshly initialised from torch's global generator; see `Space.build`."""
+    def layout(self, architecture: Architecture, *, width: float = 1.0) -> Layout:
+        """Stem, inverted residual blocks and the last 1x1 convolution; see `Space.layout`."""
         plan = self.plan(architecture)
         halved = halved_at(DOWNSAMPLING_ORDER, self.input_shape)
         c_in = scale_channels(plan.stem, width)
-        stem = conv_bn(self.input_shape[0], c_in, 3, stride=2 if 0 in halved else 1)
+        stem = piece(conv_bn, self.input_shape[0], c_in, 3, stride=2 if 0 in halved else 1)
         blocks = []
         for i, stage in enumerate(plan.stages, start=1):
             c_out = scale_channels(stage.width, width)
             for j, block in enumerate(stage.blocks):
-                stride = 2 if j == 0 and i in halved else 1
-                blocks.append(InvertedResidual(c_in, c_out, block, stride))
+                blocks.append(piece(InvertedResidual, c_in, c_out, block, 2 if j == 0 and i in halved else 1))
                 c_in = c_out
         c_tail = scale_channels(plan.tail, width)
-        body = init_convolutions(nn.ModuleList([stem, *blocks, conv_bn(c_in, c_tail, 1)]))
-        return Network(stem, blocks, body[-1], make_head(head, c_tail, self.num_outputs))
+        return Layout(stem, tuple(blocks), piece(conv_bn, c_in, c_tail, 1), c_tail)
 
     def graph(self, architecture: Architecture) -> Graph:
         """The chain of stem, blocks and tail, with an `add` node behind each residual block."""

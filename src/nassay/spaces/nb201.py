@@ -9,13 +9,14 @@ a reduction pools with `ceil_mode`, so that odd sizes work; even sizes are not c
 """
 
 import re
+from functools import partial
 
 import numpy as np
 from torch import Tensor, nn
 
 from nassay.errors import UserError
-from nassay.spaces.base import Architecture, Graph, Head, Space, spaces
-from nassay.spaces.blocks import make_head, scale_channels
+from nassay.spaces.base import Architecture, Graph, Layout, Piece, Space, spaces
+from nassay.spaces.blocks import scale_channels
 from nassay.spaces.nb201_equivalence import (
     EDGES,
     NONE,
@@ -26,7 +27,6 @@ from nassay.spaces.nb201_equivalence import (
     classes,
     live_edges,
 )
-from nassay.spaces.network import Network
 
 # What an edge costs, as a rank: pooling has no parameters and less work than any convolution.
 COST_RANK = {"none": 0, "skip_connect": 1, "avg_pool_3x3": 2, "nor_conv_1x1": 3, "nor_conv_3x3": 4}
@@ -94,6 +94,14 @@ class Reduction(nn.Module):
         return self.shortcut(x) + self.convolutions(x)
 
 
+def _stem(c_in: int, c_out: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(c_in, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out))
+
+
+def _tail(channels: int) -> nn.Module:
+    return nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU())
+
+
 @spaces.register("nb201", paper="Dong & Yang 2020, arXiv:2001.00326")
 class NB201(Space):
     """NAS-Bench-201, 15,625 cells of six edges with five operations each.
@@ -121,21 +129,20 @@ class NB201(Space):
         self.channels = channels
         self.cells = cells
 
-    def build(self, architecture: Architecture, *, width: float = 1.0, head: Head | None = None) -> Network:
-        """The network, freshly initialised from torch's global generator; see `Space.build`.
+    def layout(self, architecture: Architecture, *, width: float = 1.0) -> Layout:
+        """Stem, cells with reductions between the thirds, and the last norm and ReLU; see `Space.layout`.
 
         The encoding is built as it is, dead edges included; its canonical form has none.
         """
         choices = self.check(architecture).choices
         c = scale_channels(self.channels, width)
-        stem = nn.Sequential(nn.Conv2d(self.input_shape[0], c, 3, padding=1, bias=False), nn.BatchNorm2d(c))
-        blocks: list[nn.Module] = []
+        blocks: list[Piece] = []
         for channels in (c, 2 * c, 4 * c):
             if blocks:
-                blocks.append(Reduction(channels // 2, channels))
-            blocks += [Cell(choices, channels) for _ in range(self.cells)]
-        tail = nn.Sequential(nn.BatchNorm2d(4 * c), nn.ReLU())
-        return Network(stem, blocks, tail, make_head(head, 4 * c, self.num_outputs))
+                blocks.append(Piece(("reduction", channels), partial(Reduction, channels // 2, channels)))
+            blocks += [Piece(("cell", choices, channels), partial(Cell, choices, channels))] * self.cells
+        stem = Piece(("stem", self.input_shape[0], c), partial(_stem, self.input_shape[0], c))
+        return Layout(stem, tuple(blocks), Piece(("tail", 4 * c), partial(_tail, 4 * c)), 4 * c)
 
     def graph(self, architecture: Architecture) -> Graph:
         """The cell with operations as nodes: those on a way from input to output, `none` left out."""
@@ -181,6 +188,14 @@ class NB201(Space):
     def smallest(self) -> Architecture:
         """The cell that only passes its input on."""
         return Architecture(self.name, (NONE, NONE, NONE, SKIP, NONE, NONE))
+
+    def scaled(self, architecture: Architecture, factor: float) -> Architecture:
+        """Every edge's operation made cheaper in proportion, down to the identity: nothing is cut."""
+        by_cost = sorted(range(len(OPERATIONS)), key=lambda i: COST_RANK[OPERATIONS[i]])
+        ranks = (by_cost.index(c) for c in self.check(architecture).choices)
+        skip = by_cost.index(SKIP)
+        choices = tuple(by_cost[min(r, max(skip, int((r + 0.5) * factor)))] for r in ranks)
+        return self.canonical(Architecture(self.name, choices))
 
     def is_dead(self, architecture: Architecture) -> bool:
         """Whether no way leads from the cell's input to its output: the network's output is constant."""

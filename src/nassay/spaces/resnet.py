@@ -15,18 +15,16 @@ import numpy as np
 from torch import Tensor, nn
 
 from nassay.errors import UserError
-from nassay.spaces.base import Architecture, Graph, Head, Space, spaces
+from nassay.spaces.base import Architecture, Graph, Layout, Space, spaces
 from nassay.spaces.blocks import (
     chain_graph,
     conv_bn,
     halved_at,
-    init_convolutions,
-    make_head,
     option_index,
+    piece,
     scale_channels,
     spread_choice,
 )
-from nassay.spaces.network import Network
 
 KINDS = ("bottleneck", "basic")  # at the same output width, a bottleneck block is the smaller one
 MAX_DEPTH = 4
@@ -139,22 +137,20 @@ class ResNet(Space):
             ]
         return Architecture(self.name, tuple(choices))
 
-    def build(self, architecture: Architecture, *, width: float = 1.0, head: Head | None = None) -> Network:
-        """The network, freshly initialised from torch's global generator; see `Space.build`."""
+    def layout(self, architecture: Architecture, *, width: float = 1.0) -> Layout:
+        """Stem and residual blocks; see `Space.layout`."""
         plan = self.plan(architecture)
         halved = halved_at(DOWNSAMPLING_ORDER, self.input_shape)
         c_in = scale_channels(plan.stem, width)
-        stem = conv_bn(self.input_shape[0], c_in, 3, stride=2 if 0 in halved else 1)
+        stem = piece(conv_bn, self.input_shape[0], c_in, 3, stride=2 if 0 in halved else 1)
         blocks = []
         for i, stage in enumerate(plan.stages, start=1):
             c_out = scale_channels(stage.width, width)
             for j in range(stage.depth):
                 stride = 2 if j == 0 and i in halved else 1
-                blocks.append(ResidualBlock(c_in, c_out, stage.kind, stride, stage.shortcuts))
+                blocks.append(piece(ResidualBlock, c_in, c_out, stage.kind, stride, stage.shortcuts))
                 c_in = c_out
-        network = Network(stem, blocks, nn.Identity(), make_head(head, c_in, self.num_outputs))
-        init_convolutions(nn.ModuleList([network.stem, network.blocks]))
-        return network
+        return Layout(stem, tuple(blocks), piece(nn.Identity), c_in)
 
     def graph(self, architecture: Architecture) -> Graph:
         """The chain of stem and blocks, with an `add` node behind each block that has a shortcut."""

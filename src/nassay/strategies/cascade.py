@@ -55,7 +55,7 @@ class Cascade(Strategy):
 
     def _screen(self) -> Generator[list[Request], list[Record], None]:
         """Score random feasible candidates; the first chunk's price decides how many the time allows."""
-        stream = self.problem.stream("screen")
+        stream = self.problem.stream("screen", all_sizes=True)
         seconds = yield from self._score(list(islice(stream, CHUNK)))
         wanted = 16 * self.problem.candidates()
         if self.problem.budget.minutes is not None:

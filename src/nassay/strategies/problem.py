@@ -11,6 +11,10 @@ from nassay.estimators.base import Fidelity
 from nassay.estimators.devices.latency_model import LatencyModel
 from nassay.spaces.base import Architecture, Space
 
+BISECTIONS = 5  # steps towards the largest scale that keeps the limits
+EXHAUSTED = 200  # draws without a new architecture
+SMALLEST_DRAW = 0.1  # smallest scale that draws of all sizes begin with
+
 LABELS = {
     "max_latency_ms": ("latency_ms", "ms"),
     "max_params": ("params", "parameters"),
@@ -114,7 +118,7 @@ class Problem:
         self.space, self.seed = space, seed
         self.constraints = constraints or Constraints()
         self.budget = budget or Budget(evaluations=16)
-        self.analytic = Analytic(space)
+        self.analytic = Analytic.of(space)
         self.latency_model: LatencyModel | None = None
 
     def rng(self, purpose: str) -> np.random.Generator:
@@ -140,29 +144,49 @@ class Problem:
         """Whether every known or predicted cost keeps its limit."""
         return self.constraints.violated(self.costs(architecture)) is None
 
-    def sample(self, rng: np.random.Generator) -> Architecture:
-        """A random architecture inside the limits: a uniform draw, shrunk choice by choice until it fits.
+    def sample(self, rng: np.random.Generator, *, largest: float = 1.0) -> Architecture:
+        """A random architecture inside the limits.
+
+        The space's own draw; where it breaks a limit, all its choices are scaled down together, just until it fits.
+
+        Args:
+            rng: random stream.
+            largest: factor on all choices of the draw to begin with, for smaller networks than the space draws.
 
         Raises:
-            InfeasibleError: shrinking ends above a limit.
+            InfeasibleError: not even the smallest network keeps the limits.
         """
-        for _ in range(20):
-            here: Architecture | None = self.space.sample(rng)
-            while here is not None:
-                if self.admits(here):
-                    return here
-                here = self.space.shrink(here, rng)
-        here = self.space.smallest()
-        if self.admits(here):
-            return here
+        for _ in range(10):
+            draw = self.space.sample(rng)
+            whole = self.space.scaled(draw, largest) if largest < 1.0 else draw
+            if self.admits(whole):
+                return whole
+            low, high, fitting = 0.0, largest, None
+            for _ in range(BISECTIONS):
+                middle = (low + high) / 2
+                scaled = self.space.scaled(draw, middle)
+                if self.admits(scaled):
+                    low, fitting = middle, scaled
+                else:
+                    high = middle
+            if fitting is not None:
+                return fitting
+        smallest = self.space.smallest()
+        if self.admits(smallest):
+            return smallest
         raise InfeasibleError(self.infeasible_message())
 
-    def stream(self, purpose: str, tries: int = 200) -> Iterator[Architecture]:
-        """Distinct random architectures inside the limits, until the space seems exhausted."""
+    def stream(self, purpose: str, *, all_sizes: bool = False) -> Iterator[Architecture]:
+        """Distinct random architectures inside the limits, until the space seems exhausted.
+
+        Args:
+            purpose: names the random stream.
+            all_sizes: draw the size first, so that small networks are as frequent as large ones.
+        """
         rng, seen = self.rng(purpose), set()
         misses = 0
-        while misses < tries:
-            architecture = self.sample(rng)
+        while misses < EXHAUSTED:
+            architecture = self.sample(rng, largest=rng.uniform(SMALLEST_DRAW, 1.0) if all_sizes else 1.0)
             if architecture in seen:
                 misses += 1
                 continue

@@ -97,7 +97,7 @@ class Outcome:
 
     def _costs(self, architecture: Architecture) -> dict[str, Any]:
         space = self._space(architecture)
-        profile = Analytic(space).profile(architecture)
+        profile = Analytic.of(space).profile(architecture)
         self.study.latency_ms(architecture)
         measured = self.study.ledger.find((space.to_string(architecture), "latency_ms", ""))
         graph = space.graph(architecture)
@@ -125,6 +125,9 @@ class Outcome:
             updates = {text: {"latency_ms": latency.median_ms, "latency": asdict(latency)}} | updates
             if limit is None or latency.median_ms <= limit:
                 return updates
+        if not updates:
+            self.study.listener.message("No finalist could be trained to the end, so there is nothing to export.")
+            return updates
         self.study.listener.message("No exported finalist keeps the latency limit as measured at the end.")
         return updates
 

@@ -124,7 +124,7 @@ class Study:
         return records
 
     def _note_costs(self, trained: Sequence[Architecture], phase: str) -> None:
-        """Analytic costs of trained architectures go to the ledger too: #params and #MACs are estimators like others."""
+        """Analytic costs of trained architectures go to the ledger: #params and #MACs are estimators like others."""
         rows = []
         for architecture in trained:
             if architecture.space != self.space.name:

@@ -1,8 +1,8 @@
 """A worker process: trains and scores what it is told, one job at a time.
 
-Run as `python -m nassay.studies.worker RUN_FOLDER THREADS DEVICE`. Jobs and answers are JSON, one line each, on standard
-input and output: specifications travel, not objects. When the parent dies its end of the pipe closes, and the worker
-leaves at once; an unfinished training is kept by its checkpoint.
+Run as `python -m nassay.studies.worker RUN_FOLDER THREADS DEVICE`. Jobs and answers are JSON, one line each, on
+standard input and output: specifications travel, not objects. When the parent dies its end of the pipe closes, and the
+worker leaves at once; an unfinished training is kept by its checkpoint.
 """
 
 import json
@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -92,16 +93,17 @@ class Bench:
 
 
 def answer(bench: Bench, job: Job) -> Any:
-    """Do one job; a failing candidate is an answer with a reason, not an error of the study."""
+    """Do one job; a candidate that fails is an answer with a reason, only an error of the system is raised."""
     started = time.perf_counter()
     if job["kind"] == "score":
         scored = bench.score(job["space"], job["choices"], job["proxies"])
         return [{name: _plain(e) for name, e in one.items()} for one in scored]
     try:
         return _plain(bench.train(job["space"], job["choices"], Fidelity(**job["fidelity"])))
-    except (RuntimeError, ValueError, FloatingPointError) as error:
-        if isinstance(error, OSError):
-            raise
+    except OSError:
+        raise
+    except Exception as error:
+        traceback.print_exc()
         reason = f"training raised {type(error).__name__}: {error}"
         return _plain(Estimate.failed(reason, seconds=time.perf_counter() - started))
 
