@@ -17,12 +17,11 @@ def tensors_for(network: nn.Module, init: str, seed: int) -> dict[str, Tensor]:
         seed: of the draw; weights are drawn on the CPU, so that they are the same on every device.
 
     Returns:
-        Tensors that share no memory with the network. Convolutions and linear layers are drawn anew with zero
-        biases, normalisation layers are reset to scale 1, shift 0; parameters of any other module stay as
-        given.
+        Tensors that share no memory with the network, float32 where floating. Convolutions and linear layers
+        are drawn anew with zero biases, normalisation layers are reset to scale 1, shift 0; parameters of any
+        other module stay as given.
     """
-    tensors = {name: p.detach().clone() for name, p in network.named_parameters()}
-    tensors |= {name: b.detach().clone() for name, b in network.named_buffers()}
+    tensors = {name: _copy(t) for name, t in [*network.named_parameters(), *network.named_buffers()]}
     if init == "absolute":
         return {name: t.abs() if t.is_floating_point() else t for name, t in tensors.items()}
     if init in ("kaiming", "normal"):
@@ -34,6 +33,10 @@ def tensors_for(network: nn.Module, init: str, seed: int) -> dict[str, Tensor]:
 
 
 _TENSORS = ("weight", "bias", "running_mean", "running_var")
+
+
+def _copy(t: Tensor) -> Tensor:
+    return t.detach().to(torch.float32, copy=True) if t.is_floating_point() else t.detach().clone()
 
 
 def _initialise(module: nn.Module, own: dict[str, Tensor], init: str, draw: torch.Generator) -> None:

@@ -1,0 +1,38 @@
+import pytest
+import torch
+
+from nassay.errors import UserError
+from nassay.estimators.proxies import Batch, proxies
+
+
+def test_noise_has_the_asked_shape_and_leaves_global_random_state() -> None:
+    before = torch.get_rng_state()
+    batch = Batch.noise((2, 5, 7), 3, 11, seed=4)
+    assert batch.x.shape == (11, 2, 5, 7)
+    assert set(batch.y.tolist()) <= {0, 1, 2}
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(batch.x, Batch.noise((2, 5, 7), 3, 11, seed=4).x)
+    assert not torch.equal(batch.x, Batch.noise((2, 5, 7), 3, 11, seed=5).x)
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        (torch.zeros(2, 3), torch.zeros(2, dtype=torch.int64)),
+        (torch.zeros(2, 1, 4, 4, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64)),
+        (torch.zeros(2, 1, 4, 4), torch.zeros(3, dtype=torch.int64)),
+        (torch.zeros(2, 1, 4, 4), torch.zeros(2)),
+        (torch.zeros(0, 1, 4, 4), torch.zeros(0, dtype=torch.int64)),
+    ],
+)
+def test_wrong_shapes_and_types_are_refused(x: torch.Tensor, y: torch.Tensor) -> None:
+    with pytest.raises(UserError, match="found"):
+        Batch(x, y)
+
+
+def test_every_proxy_states_its_facts() -> None:
+    for entry in proxies:
+        assert entry.info["direction"] in (+1, -1)
+        assert entry.info["needs"] <= {"data", "labels", "gradients"}
+        assert "arXiv:" in entry.info["paper"]
+        assert entry.summary
