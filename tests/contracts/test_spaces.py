@@ -148,6 +148,16 @@ def test_shrinking_never_adds_parameters_and_ends_at_the_smallest(name: str) -> 
     assert space.shrink(here, rng) is None
 
 
+def test_scaling_down_never_adds_parameters(name: str) -> None:
+    space, rng = space_of(name), np.random.default_rng(6)
+    for architecture in [space.sample(rng) for _ in range(3)]:
+        scaled = [space.scaled(architecture, factor) for factor in (1.0, 0.7, 0.4, 0.0)]
+        assert scaled[0] == architecture
+        assert all(space.canonical(a) == a for a in scaled)
+        sizes = [params(space, a) for a in scaled]
+        assert sizes == sorted(sizes, reverse=True)
+
+
 def test_smallest_has_the_fewest_parameters(name: str) -> None:
     space, rng = space_of(name), np.random.default_rng(4)
     least = params(space, space.smallest())
@@ -217,6 +227,19 @@ def test_network_runs_forward_and_backward(name: str, shape: tuple[int, int, int
             again = network.eval()(x)
         assert outputs.isfinite().all()
         assert again.isfinite().all()
+
+
+def test_pieces_of_one_key_have_one_size_and_make_up_the_network(name: str) -> None:
+    space, rng, sizes = space_of(name), np.random.default_rng(7), {}
+    for architecture in [space.smallest(), *(space.sample(rng) for _ in range(4))]:
+        layout = space.layout(architecture)
+        total = layout.channels * NUM_OUTPUTS + NUM_OUTPUTS
+        with torch.device("meta"):
+            for piece in (layout.stem, *layout.blocks, layout.tail):
+                size = sum(p.numel() for p in piece.make().parameters())
+                assert sizes.setdefault(piece.key, size) == size
+                total += size
+        assert total == params(space, architecture)
 
 
 def test_stages_are_the_stem_and_the_blocks(name: str, shape: tuple[int, int, int]) -> None:

@@ -1,12 +1,13 @@
 """Which encodings of a NAS-Bench-201 cell are the same computation.
 
-Dong & Yang 2020, arXiv:2001.00326, count 6,466 unique cells among 15,625 by comparing the expressions that
-cells compute. Here there are 5,260 classes, for two reasons:
+Dong & Yang 2020, arXiv:2001.00326, count 6,466 unique cells among 15,625 by the strings of what the cells compute.
+Here there are 5,260 classes. Strings differ, and classes do not, where
 
-- Zero is zero wherever it stands. Their expressions keep it as a term, so that `x + 0` and `x + 0 + 0`
-  differ.
-- A convolution that two nodes share is not two convolutions with their own weights, although both expressions
-  read the same; 430 of their 6,466 expressions stand for cells that differ in this way.
+- a sum holds zeros: `x + 0` and `x + 0 + 0`;
+- a sum that a skip passes on is not sorted in with the other terms: `(a + c) + b` and `(a + b) + c`.
+
+Classes differ, and strings do not, where a convolution is shared by two nodes instead of made twice with weights of
+its own: the parameters differ.
 
 A convolution of a zero node is taken for zero, as in the paper: all it could add is its batch norm's bias.
 """
