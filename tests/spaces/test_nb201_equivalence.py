@@ -1,7 +1,6 @@
 """Equivalence of NAS-Bench-201 cells, over all 15,625 of them."""
 
 import networkx as nx
-import pytest
 
 from nassay.spaces.nb201_equivalence import (
     EDGES,
@@ -83,9 +82,8 @@ def test_canonical_cells_have_no_dead_operation_and_are_the_first_of_their_class
         assert live_edges(first) == {i for i, choice in enumerate(first) if choice != NONE}
 
 
-@pytest.mark.parametrize("start", range(0, 5**6, 1250))
-def test_live_edges_are_the_edges_of_all_paths(start: int) -> None:
-    for choices in list(classes()[0])[start : start + 5**6 : 1250 * 13]:
+def test_live_edges_are_the_edges_of_all_paths() -> None:
+    for choices in list(classes()[0])[::13]:
         assert live_edges(choices) == live_by_paths(choices)
 
 
