@@ -28,6 +28,10 @@ from nassay.estimators.base import Estimate, Fidelity
 from nassay.tasks.base import Split, Task
 
 
+FINAL_LOOKS = 15  # evaluations on the way of a final training
+LOOK_ITEMS = 512  # validation items of an evaluation on the way
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How networks are trained.
@@ -47,7 +51,7 @@ class Recipe:
     learning_rate: float = 0.06
     momentum: float = 0.9
     weight_decay: float = 5e-4
-    warmup_steps: int = 50
+    warmup_steps: int = 20
     descent: float = 0.7
     average: float = 0.98
     clip: float = 3.0
@@ -97,7 +101,7 @@ class Training:
         self.batch_size = max(8, min(self.recipe.batch_size, len(self.rows) // 16))
         self.base_rate = self.recipe.learning_rate * self.batch_size / self.recipe.batch_size
         self.optimizer = torch.optim.SGD(
-            self._parameter_groups(), lr=self.base_rate, momentum=self.recipe.momentum, nesterov=True
+            self._parameter_groups(), lr=self.base_rate, momentum=self.recipe.momentum, nesterov=True, fused=True
         )
         self.state = State()
         self._epoch_order: tuple[int, np.ndarray] | None = None
@@ -158,13 +162,14 @@ class Training:
             if len(losses) >= 50 and np.mean(losses[-50:]) > 3 * chance + 1:
                 return f"the training diverged: mean loss {np.mean(losses[-50:]):.3g} at step {self.state.step}"
             self.state.seconds += time.perf_counter() - tick
-            if self._evaluation_due(bound) and not self._evaluate(losses):
+            if self._evaluation_due(bound) and not self._evaluate(losses, LOOK_ITEMS):
                 return f"the outputs are not finite at step {self.state.step}"
             if self.state.seconds - last_save > 15:
                 self._save()
                 last_save = self.state.seconds
-        evaluated = bool(self.state.curve) and self.state.curve[-1]["step"] == self.state.step
-        if not evaluated and not self._evaluate(losses):
+        last = self.state.curve[-1] if self.state.curve else {}
+        complete = last.get("step") == self.state.step and last.get("items") == len(self.task.validation)
+        if not complete and not self._evaluate(losses):
             return f"the outputs are not finite at step {self.state.step}"
         self._save()
         return None
@@ -219,8 +224,7 @@ class Training:
         return self._epoch_order[1]
 
     def _inputs(self, x: np.ndarray) -> Tensor:
-        tensor = torch.from_numpy(np.ascontiguousarray(x)).to(self.device)
-        return self.task.prepare(tensor)
+        return self.task.prepare(torch.from_numpy(np.array(x)).to(self.device))
 
     def _sized(self, x: Tensor) -> Tensor:
         if self.resolution != 1.0:
@@ -231,18 +235,21 @@ class Training:
     # Evaluation ----------------------------------------------------------------------------------------------------
 
     def _evaluation_due(self, bound: Fidelity) -> bool:
-        """A final training is watched about twenty times; a rung is evaluated at its end only."""
-        if not bound.final or self.state.step % self.steps_per_epoch:
-            return False
-        last = self.state.curve[-1] if self.state.curve else {"seconds": 0.0, "epoch": 0.0}
-        if bound.seconds is not None:
-            return self.state.seconds - last["seconds"] >= bound.seconds / 20
-        return self.epochs - last["epoch"] >= (bound.epochs or 1) / 20
+        """Points on the way: evenly spaced in a final training, at growing distances in a rung."""
+        here, _, end = self._position(bound)
+        last = self.state.curve[-1]["seconds" if bound.epochs is None else "step"] if self.state.curve else 0.0
+        return here - last >= end / FINAL_LOOKS if bound.final else here >= max(end / 5, 1.6 * last)
 
-    def _evaluate(self, losses: list[float]) -> bool:
-        """Add a point to the curve; False, and no point, where the metric is not finite."""
+    def _evaluate(self, losses: list[float], items: int | None = None) -> bool:
+        """Add a point to the curve; False, and no point, where the metric is not finite.
+
+        Args:
+            losses: training losses so far.
+            items: how many validation items to look at; None for all.
+        """
         tick = time.perf_counter()
-        value = self.task.metric_of(*self.outputs(self.task.validation))
+        validation = self.task.validation
+        value = self.task.metric_of(*self.outputs(Split(validation.x[:items], validation.y[:items])))
         self.state.seconds += time.perf_counter() - tick
         if not math.isfinite(value):
             return False
@@ -253,6 +260,7 @@ class Training:
                 "seconds": round(self.state.seconds, 3),
                 "train_loss": round(float(np.mean(losses[-50:])), 4) if losses else 0.0,
                 "validation_accuracy": value,
+                "items": min(len(validation), items or len(validation)),
             }
         )
         return True

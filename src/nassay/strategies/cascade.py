@@ -3,7 +3,8 @@
 1. Feasible: sample inside the limits (a latency model is fitted first where there is a limit on latency).
 2. Screen: many candidates by zero-cost proxies, aggregated by ranks.
 3. Adapt: train some tens briefly; weigh each proxy, and a surrogate, by how well it ordered them on this very task
-   (ProxyBO's dynamic influence, arXiv:2110.10423); train what the weighted ranks propose.
+   (ProxyBO's dynamic influence, arXiv:2110.10423); train what the weighted ranks propose. Trained networks are ranked
+   by what their learning curves project for the finish, see `estimators/predictors/learning_curve.py`.
 4. Climb: the best third goes on with its weights to three times the training, and again
    (successive halving, arXiv:1502.07943; EcoNAS's hierarchy, arXiv:2001.01233).
 The finish, full training of the finalists, is the study's and the same for every strategy.
@@ -22,9 +23,10 @@ from nassay.estimators.predictors.influence import (
     influences,
     surrogate,
 )
+from nassay.estimators.predictors.learning_curve import CurveModel
 from nassay.estimators.proxies.aggregation import log_rank_sum
 from nassay.spaces.base import Architecture
-from nassay.strategies.base import FINALISTS, Plan, Record, Request, Strategy, ranked, strategies
+from nassay.strategies.base import FINALISTS, Plan, Record, Request, Strategy, strategies
 
 PROXIES = ("az_expressivity", "az_progressivity", "az_trainability", "az_complexity", "synflow", "naswot")
 SCREEN_SHARE = 0.15  # of the search's time
@@ -45,6 +47,7 @@ class Cascade(Strategy):
     def plan(self) -> Plan:
         """Screen -> adapt -> climb."""
         self.scores: Scores = {}
+        self.trainings: dict[Architecture, Record] = {}
         yield from self._screen()
         self.phase = "adapt"
         records = yield from self._adapt()
@@ -87,12 +90,12 @@ class Cascade(Strategy):
         first = list(dict.fromkeys(random + self._best_of_every_size(count // 2 - len(random))))
         records = yield [Request(a, "training", fidelity) for a in first]
         drawn = [r for r in records if r.request.architecture in set(random)]
-        self.random_baseline = ranked(drawn)[0].request.architecture
         while len(records) < count:
             batch = yield from self._propose(records, min(max(4, count // 4), count - len(records)))
             if not batch:
                 break
             records = records + (yield [Request(a, "training", fidelity) for a in batch])
+        self.random_baseline = next(iter((yield from self.best_measured(self._ranked(drawn), 1))), None)
         return records
 
     def _best_of_every_size(self, count: int) -> list[Architecture]:
@@ -110,7 +113,7 @@ class Cascade(Strategy):
         """The best untrained candidates by weighted ranks, from the screened and from mutants of the best trained."""
         rng = self.problem.rng(f"propose {len(records)}")
         trained = [r.request.architecture for r in records]
-        parents = [r.request.architecture for r in ranked(records)[: max(2, len(records) // 4)]]
+        parents = self._ranked(records)[: max(2, len(records) // 4)]
         mutants = [self.problem.space.mutate(parents[i % len(parents)], rng) for i in range(CHUNK)]
         yield from self._score([a for a in mutants if self.problem.admits(a)])
         pool = [a for a in self.scores if a not in set(trained)]
@@ -124,17 +127,17 @@ class Cascade(Strategy):
         self, records: list[Record], pool: list[Architecture]
     ) -> tuple[dict[str, list[float | None]], dict[str, float]]:
         """Scores of the pool by each source, and the source's influence from its order of the trained architectures."""
-        good = [r for r in records if r.value is not None]
-        trained, truth = [r.request.architecture for r in good], [float(r.value or 0.0) for r in good]
+        truth_by = self._projected(records)
+        trained, truth = list(truth_by), list(truth_by.values())
         concordances = {p: concordance([self.scores[a][p] for a in trained], truth) for p in PROXIES}
         sources: dict[str, list[float | None]] = {p: [self.scores[a][p] for a in pool] for p in PROXIES}
-        if len(good) >= 4:
+        if len(trained) >= 4:
             features = self._features(trained)
             held_out = held_out_predictions(features, truth, self.problem.seed)
             concordances["surrogate"] = concordance(held_out.tolist(), truth)
             fitted = surrogate(self.problem.seed).fit(features, truth)
             sources["surrogate"] = fitted.predict(self._features(pool)).tolist()
-        self.weights = influences(concordances, len(good))
+        self.weights = influences(concordances, len(trained))
         return sources, self.weights
 
     def _features(self, architectures: list[Architecture]) -> np.ndarray:
@@ -152,11 +155,33 @@ class Cascade(Strategy):
     def _climb(self, records: list[Record]) -> Generator[list[Request], list[Record], list[Architecture]]:
         """Successive halving with continued training; the finalists keep the latency limit as measured."""
         for rung in range(1, RUNGS):
-            alive = [r.request.architecture for r in ranked(records) if r.value is not None]
             keep = max(FINALISTS, round(len(records) / ETA))
-            survivors = yield from self.best_measured(alive, keep)
+            survivors = yield from self.best_measured(self._ranked(records), keep)
             records = yield [Request(a, "training", self._rung(rung)) for a in survivors]
-        return [r.request.architecture for r in ranked(records) if r.value is not None][:FINALISTS]
+        return self._ranked(records)[:FINALISTS]
+
+    def _ranked(self, records: Sequence[Record]) -> list[Architecture]:
+        """The architectures that have a value, by projected accuracy, best first."""
+        projected = self._projected(records)
+        return sorted(projected, key=lambda a: -projected[a])
+
+    def _projected(self, records: Sequence[Record]) -> dict[Architecture, float]:
+        """What each trained network would reach in the finish, by the shape of all curves seen so far."""
+        for record in records:
+            if record.value is not None:
+                self.trainings[record.request.architecture] = record
+        curves = {a: learning_curve(r) for a, r in self.trainings.items()}
+        model = CurveModel.fit(list(curves.values()))
+        wanted = [r.request.architecture for r in records if r.value is not None]
+        return {a: model.project(curves[a], self._final_epochs(self.trainings[a])) for a in wanted}
+
+    def _final_epochs(self, record: Record) -> float:
+        """Epochs that a network would have at the end of the finish."""
+        final = self.problem.final_fidelity()
+        if final.epochs is not None:
+            return final.epochs
+        details = record.estimate.details
+        return float(details["epochs"] * (final.seconds or 0.0) / details["train_seconds"])
 
     def _count(self) -> int:
         return self.problem.candidates(scale=0.75)
@@ -169,3 +194,8 @@ class Cascade(Strategy):
         price = sum((ETA**r - ETA ** (r - 1)) / ETA**r if r else 1.0 for r in range(RUNGS))
         seconds = (1 - SCREEN_SHARE) * self.problem.budget.search_seconds * self.problem.budget.workers
         return self.problem.fidelity(epochs=2 * ETA**rung, seconds=seconds / (price * self._count()) * ETA**rung)
+
+
+def learning_curve(record: Record) -> list[tuple[float, float]]:
+    """(epochs, validation metric) of a training's record."""
+    return [(p["epoch"], p["validation_accuracy"]) for p in record.estimate.details["curve"]]

@@ -27,7 +27,8 @@ class Evolution(Strategy):
         first = list(islice(self.problem.stream("random"), size))
         population = yield [Request(a, "training", fidelity) for a in first]
         history = list(population)
-        self.random_baseline = ranked(population)[0].request.architecture
+        drawn = [r.request.architecture for r in ranked(population) if r.value is not None]
+        self.random_baseline = next(iter((yield from self.best_measured(drawn, 1))), None)
         while len(history) < count:
             children = self._children(population, history, min(BATCH, count - len(history)), rng)
             records = yield [Request(a, "training", fidelity) for a in children]

@@ -15,6 +15,10 @@ BISECTIONS = 5  # steps towards the largest scale that keeps the limits
 EXHAUSTED = 200  # draws without a new architecture
 SMALLEST_DRAW = 0.1  # smallest scale that draws of all sizes begin with
 
+SEARCH_SHARE = 0.45  # of the time, the finish has the rest
+FINAL_TRAININGS = 4  # two finalists, the reference, the best random draw
+FINAL_EPOCHS = 30  # of the finish without a wall-clock budget
+
 LABELS = {
     "max_latency_ms": ("latency_ms", "ms"),
     "max_params": ("params", "parameters"),
@@ -84,13 +88,18 @@ class Budget:
 
     @property
     def reserve_seconds(self) -> float:
-        """Kept back for start, latency measurements, export and report."""
-        return min(45.0, 12.0 + 0.08 * 60 * (self.minutes or 0))
+        """Kept back for the end: test, latency measurements, export, report."""
+        return 10.0 + 0.015 * 60 * (self.minutes or 0)
 
     @property
     def search_seconds(self) -> float:
         """Wall-clock for everything before the finish."""
-        return 0.45 * (60 * (self.minutes or 0) - self.reserve_seconds)
+        return SEARCH_SHARE * (60 * (self.minutes or 0) - self.reserve_seconds)
+
+    @property
+    def final_seconds(self) -> float:
+        """Training seconds, about, that each network of the finish will have had in all."""
+        return (1 - SEARCH_SHARE) / SEARCH_SHARE * self.search_seconds * self.workers / FINAL_TRAININGS
 
     def trainings(self, default: int) -> int:
         """How many candidates to train: the default, capped by `evaluations`; at least 4."""
@@ -231,6 +240,10 @@ class Problem:
         if self.budget.minutes is not None:
             return Fidelity(seconds=round(max(seconds, 0.5), 2), final=final)
         return Fidelity(epochs=epochs, final=final)
+
+    def final_fidelity(self) -> Fidelity:
+        """The bound that the finish will have, as far as it can be foreseen."""
+        return self.fidelity(epochs=FINAL_EPOCHS, seconds=self.budget.final_seconds, final=True)
 
     def candidates(self, scale: float = 1.0) -> int:
         """How many candidates to train: grows with the square root of the time, so that each gets more of it, too."""

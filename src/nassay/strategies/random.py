@@ -17,6 +17,7 @@ class Random(Strategy):
         count, fidelity = self.problem.single_fidelity()
         drawn = list(islice(self.problem.stream("random"), count))
         records = yield [Request(a, "training", fidelity) for a in drawn]
-        self.random_baseline = ranked(records)[0].request.architecture
         best = [r.request.architecture for r in ranked(records) if r.value is not None]
-        return (yield from self.best_measured(best, FINALISTS))
+        finalists = yield from self.best_measured(best, FINALISTS)
+        self.random_baseline = next(iter(finalists), None)
+        return finalists

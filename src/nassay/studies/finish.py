@@ -12,9 +12,7 @@ import numpy as np
 from nassay.estimators.base import Fidelity
 from nassay.spaces.base import Architecture
 from nassay.spaces.mobile import Mobile
-from nassay.strategies.problem import Constraints, Problem
-
-FINAL_EPOCHS = 30  # without a wall-clock budget
+from nassay.strategies.problem import FINAL_EPOCHS, Constraints, Problem
 
 
 def finishing_order(workers: int, remaining: Sequence[float]) -> list[list[int]]:

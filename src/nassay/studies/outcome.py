@@ -20,7 +20,7 @@ from nassay.studies.study import Finish, Study
 from nassay.studies.summary import report_data, summarize
 from nassay.studies.worker import Bench
 
-LIBRARIES = ("nassay", "torch", "onnxruntime", "onnx", "numpy", "scikit-learn", "kornia")
+LIBRARIES = ("nassay", "torch", "onnxruntime", "onnx", "numpy", "scikit-learn")
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Outcome:
         return self.study.evaluator.spaces[architecture.space]
 
     def _export(self, tested: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        """Export the best finalist that keeps the latency limit as an exported file; {architecture: its measured costs}."""
+        """Export the best finalist that keeps the latency limit as a file; {architecture: its measured latency}."""
         limit = self.study.plan.constraints.max_latency_ms
         updates: dict[str, dict[str, Any]] = {}
         for architecture in self._candidates():

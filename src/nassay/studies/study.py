@@ -24,7 +24,6 @@ from nassay.studies.listener import Listener
 from nassay.studies.plan import Plan
 from nassay.tasks.base import Task
 
-
 _COST_NAMES = {"latency_ms": "predicted_latency_ms"}  # what `Problem.costs` gives is a prediction
 
 
