@@ -1,7 +1,7 @@
 """Regularized evolution: tournament selection, one mutation, and the oldest dies (Real et al. 2019, arXiv:1802.01548).
 
-Children are made in small batches, so that workers can train them side by side; a batch depends on finished records only,
-so the result is the same for any number of workers.
+Children are made in small batches, so that workers can train them side by side; a batch depends on finished records
+only, so the result is the same for any number of workers.
 """
 
 from itertools import islice
@@ -13,6 +13,7 @@ from nassay.strategies.base import FINALISTS, Plan, Record, Request, Strategy, r
 
 BATCH = 4  # children made from one state of the population
 TOURNAMENT = 3  # members drawn, with replacement, of which the best is the parent
+ATTEMPTS = 50  # at a new child, by mutation and then by random draw
 
 
 @strategies.register("evolution", paper="Real et al. 2019, arXiv:1802.01548")
@@ -31,6 +32,8 @@ class Evolution(Strategy):
         self.random_baseline = next(iter((yield from self.best_measured(drawn, 1))), None)
         while len(history) < count:
             children = self._children(population, history, min(BATCH, count - len(history)), rng)
+            if not children:
+                break
             records = yield [Request(a, "training", fidelity) for a in children]
             history += records
             population = (population + records)[-size:]
@@ -42,19 +45,21 @@ class Evolution(Strategy):
     ) -> list[Architecture]:
         seen = {r.request.architecture for r in history}
         children: list[Architecture] = []
-        while len(children) < count:
+        for _ in range(count):
             drawn = [population[i] for i in rng.integers(len(population), size=TOURNAMENT)]
             child = self._mutant(ranked(drawn)[0].request.architecture, seen, rng)
-            seen.add(child)
-            children.append(child)
+            if child is not None:
+                seen.add(child)
+                children.append(child)
         return children
 
-    def _mutant(self, parent: Architecture, seen: set[Architecture], rng: np.random.Generator) -> Architecture:
-        """A new mutant inside the limits; further mutations, then a random draw, where the neighbourhood is exhausted."""
-        for attempt in range(50):
+    def _mutant(self, parent: Architecture, seen: set[Architecture], rng: np.random.Generator) -> Architecture | None:
+        """A new mutant inside the limits; further mutations, then random draws, where it has no new neighbour."""
+        for attempt in range(ATTEMPTS):
             child = parent
             for _ in range(1 + attempt // 10):
                 child = self.problem.space.mutate(child, rng)
             if child not in seen and self.problem.admits(child):
                 return child
-        return self.problem.sample(rng)
+        draws = (self.problem.sample(rng) for _ in range(ATTEMPTS))
+        return next((a for a in draws if a not in seen), None)
