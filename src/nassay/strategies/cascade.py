@@ -11,7 +11,7 @@ The finish, full training of the finalists, is the study's and the same for ever
 """
 
 from collections.abc import Generator, Sequence
-from itertools import islice
+from itertools import cycle, islice
 
 import numpy as np
 
@@ -87,7 +87,8 @@ class Cascade(Strategy):
         count, fidelity = self._count(), self._rung(0)
         random = list(islice(self.problem.stream("random"), max(2, count // 6)))
         yield from self._score(random)
-        first = list(dict.fromkeys(random + self._best_of_every_size(count // 2 - len(random))))
+        sizes = max(1, count // 2 - len(random))
+        first = list(dict.fromkeys(random + self._best_of_every_size(sizes)))
         records = yield [Request(a, "training", fidelity) for a in first]
         drawn = [r for r in records if r.request.architecture in set(random)]
         while len(records) < count:
@@ -114,7 +115,7 @@ class Cascade(Strategy):
         rng = self.problem.rng(f"propose {len(records)}")
         trained = [r.request.architecture for r in records]
         parents = self._ranked(records)[: max(2, len(records) // 4)]
-        mutants = [self.problem.space.mutate(parents[i % len(parents)], rng) for i in range(CHUNK)]
+        mutants = [self.problem.space.mutate(a, rng) for a in islice(cycle(parents), CHUNK)]
         yield from self._score([a for a in mutants if self.problem.admits(a)])
         pool = [a for a in self.scores if a not in set(trained)]
         if not pool:
@@ -170,6 +171,8 @@ class Cascade(Strategy):
         for record in records:
             if record.value is not None:
                 self.trainings[record.request.architecture] = record
+        if not self.trainings:
+            return {}
         curves = {a: learning_curve(r) for a, r in self.trainings.items()}
         model = CurveModel.fit(list(curves.values()))
         wanted = [r.request.architecture for r in records if r.value is not None]
