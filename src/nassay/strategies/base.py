@@ -12,7 +12,7 @@ from itertools import islice
 from typing import ClassVar
 
 from nassay.estimators.base import Estimate, Fidelity
-from nassay.estimators.devices.latency_model import LatencyModel
+from nassay.estimators.devices.latency_model import MIN_NETWORKS, LatencyModel
 from nassay.registry import Registry
 from nassay.spaces.base import Architecture
 from nassay.strategies.problem import Problem
@@ -74,21 +74,22 @@ class Strategy(ABC):
         """Yield batches of requests, receive their records, return the finalists, best first."""
 
     def _whole_plan(self) -> Plan:
-        """What every strategy does first: learn to predict latency, where there is a limit on it."""
+        """What every strategy does first: learn to predict latency under a limit, from enough networks."""
         if self.problem.constraints.max_latency_ms is not None:
             self.phase = "feasible"
             stream = self.problem.stream("latency")
             drawn = [self.problem.space.smallest(), *islice(stream, LATENCY_SAMPLES)]
             records = yield [Request(a, "latency_ms") for a in dict.fromkeys(drawn)]
             known = [(self.problem.profile(r.request.architecture), r.value) for r in records if r.value is not None]
-            self.problem.latency_model = LatencyModel.fit([p for p, _ in known], [v for _, v in known])
+            if len(known) >= MIN_NETWORKS:
+                self.problem.latency_model = LatencyModel.fit([p for p, _ in known], [v for _, v in known])
         self.phase = self.phases[0]
         return (yield from self.plan())
 
     def measured(
         self, candidates: Sequence[Architecture]
     ) -> Generator[list[Request], list[Record], list[Architecture]]:
-        """Those candidates whose measured latency keeps the limit, in order; all of them where there is no such limit."""
+        """Those candidates whose measured latency keeps the limit, in order; all where there is no such limit."""
         limit = self.problem.constraints.max_latency_ms
         if limit is None or not candidates:
             return list(candidates)
@@ -124,7 +125,10 @@ class Strategy(ABC):
 
     def _advance(self, records: list[Record] | None) -> None:
         try:
-            self._batch = next(self._plan) if records is None else self._plan.send(records)
+            batch = next(self._plan) if records is None else self._plan.send(records)
+            while not batch:  # nothing to pay for: an empty batch would read as the end
+                batch = self._plan.send([])
+            self._batch = batch
         except StopIteration as stop:
             self.finalists = stop.value
 

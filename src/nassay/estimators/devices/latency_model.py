@@ -32,7 +32,7 @@ FEATURES = (
     "one",
 )
 _BLOCK = 16  # channels
-_MIN_NETWORKS = 8
+MIN_NETWORKS = 8  # to fit a model on
 _FOLDS = 10
 
 
@@ -75,9 +75,9 @@ class LatencyModel:
             UserError: too few networks, unequal lengths, or a latency that is not a positive number.
         """
         y = np.asarray(latencies_ms, dtype=float)
-        if len(profiles) != len(y) or len(y) < _MIN_NETWORKS:
+        if len(profiles) != len(y) or len(y) < MIN_NETWORKS:
             raise UserError(
-                f"A latency model needs {_MIN_NETWORKS} or more networks with one latency each, "
+                f"A latency model needs {MIN_NETWORKS} or more networks with one latency each, "
                 f"found {len(profiles)} networks and {len(y)} latencies. Measure more networks."
             )
         if not (np.isfinite(y) & (y > 0)).all():
