@@ -85,6 +85,11 @@ class Budget:
             raise UserError(f"evaluations must be at least 4 for a search, found {self.evaluations}.")
         if self.workers < 1:
             raise UserError(f"workers must be at least 1, found {self.workers}.")
+        if self.minutes is not None and self.search_seconds <= 0:
+            raise UserError(
+                f"minutes must leave time to search: {self.reserve_seconds:.0f} s are kept for test, export, report, "
+                f"found minutes = {self.minutes:g}. Give half a minute or more."
+            )
 
     @property
     def reserve_seconds(self) -> float:
