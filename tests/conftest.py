@@ -1,0 +1,135 @@
+"""A toy space, and an oracle that answers a strategy's requests by formulas: no network is trained or measured."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from zlib import crc32
+
+import numpy as np
+import pytest
+from torch import nn
+
+from nassay.estimators.base import Estimate, Fidelity
+from nassay.spaces.base import Architecture, Graph, Layout, Piece, Space
+from nassay.strategies import Problem, Record, Request, Strategy
+
+FULL_EPOCHS = 30.0
+LARGEST_DRIVE = 200  # batches; no strategy of these tests needs a quarter of it
+
+
+class Toy(Space):
+    """Eight 1x1 convolutions of 1 to 4 channels each, for inputs of one pixel: params and MACs are sums of products."""
+
+    name = "toy"
+    options = (4,) * 8
+
+    def __init__(self) -> None:
+        super().__init__((1, 1, 1), 2)
+
+    def layout(self, architecture: Architecture, *, width: float = 1.0) -> Layout:
+        channels = [c + 1 for c in self.check(architecture).choices]
+        blocks = tuple(_conv(a, b) for a, b in pairwise(channels))
+        return Layout(_conv(1, channels[0]), blocks, Piece(("tail",), nn.ReLU), channels[-1])
+
+    def graph(self, architecture: Architecture) -> Graph:
+        return Graph(("input", "output"), ((0, 1),))
+
+    def to_string(self, architecture: Architecture) -> str:
+        return "toy:" + "".join(map(str, architecture.choices))
+
+    def from_string(self, text: str) -> Architecture:
+        return Architecture("toy", tuple(map(int, text.removeprefix("toy:"))))
+
+
+def _conv(c_in: int, c_out: int) -> Piece:
+    return Piece(("conv", c_in, c_out), partial(nn.Conv2d, c_in, c_out, 1))
+
+
+class Oracle:
+    """A world in which every answer is a formula of the architecture.
+
+    All learning curves have one shape, logit(accuracy) = quality + ln(epochs / 30); quality is a sum of one random
+    term for each choice. Every second proxy is quality and as much noise again, the others are noise. Latency is
+    0.01 ms for each parameter, give or take a quarter, so that a model of it errs.
+
+    Args:
+        problem: whose profiles give the costs.
+        seed: of the landscape.
+        fails: the requests that get a reason instead of a value.
+    """
+
+    def __init__(
+        self, problem: Problem, seed: int = 0, fails: Callable[[Request], bool] = lambda request: False
+    ) -> None:
+        self.problem, self.fails = problem, fails
+        self.terms = np.random.default_rng(seed).normal(size=(len(problem.space.options), max(problem.space.options)))
+
+    def quality(self, architecture: Architecture) -> float:
+        """Logit of the accuracy after 30 epochs: about normal over random architectures."""
+        terms = [self.terms[i, c] for i, c in enumerate(architecture.choices)]
+        return float(np.sum(terms) / np.sqrt(len(terms)))
+
+    def accuracy(self, architecture: Architecture, epochs: float) -> float:
+        return float(1 / (1 + FULL_EPOCHS / epochs * np.exp(-self.quality(architecture))))
+
+    def latency_ms(self, architecture: Architecture) -> float:
+        return 0.01 * self.problem.profile(architecture).params * (1 + 0.25 * np.sin(self._noise(architecture, "ms")))
+
+    def proxy(self, architecture: Architecture, name: str) -> float:
+        informed = crc32(name.encode()) % 2
+        return informed * self.quality(architecture) + self._noise(architecture, name)
+
+    def _noise(self, architecture: Architecture, name: str) -> float:
+        return float(np.random.default_rng([crc32(name.encode()), *architecture.choices]).normal())
+
+    def _trained(self, architecture: Architecture, fidelity: Fidelity) -> Estimate:
+        """Under a bound in seconds, smaller networks see more epochs."""
+        pace = 200 / (50 + self.problem.profile(architecture).params)  # epochs a second
+        epochs = fidelity.epochs or (fidelity.seconds or 0.0) * pace
+        curve = [self._point(architecture, share * epochs, pace) for share in (0.1, 0.3, 1.0)]
+        value = self.accuracy(architecture, epochs)
+        return Estimate.of(value, seconds=epochs / pace, epochs=epochs, train_seconds=epochs / pace, curve=curve)
+
+    def _point(self, architecture: Architecture, epochs: float, pace: float) -> dict[str, float]:
+        accuracy = self.accuracy(architecture, epochs)
+        return {
+            "step": round(100 * epochs),
+            "epoch": epochs,
+            "seconds": epochs / pace,
+            "train_loss": 1 - accuracy,
+            "validation_accuracy": accuracy,
+            "items": 100,
+        }
+
+    def answer(self, request: Request) -> Record:
+        architecture = request.architecture
+        if self.fails(request):
+            return Record(request, Estimate.failed("the oracle says so", seconds=0.01, curve=[]))
+        if request.fidelity is not None:
+            return Record(request, self._trained(architecture, request.fidelity))
+        value = self.latency_ms if request.estimator == "latency_ms" else partial(self.proxy, name=request.estimator)
+        return Record(request, Estimate.of(value(architecture), seconds=0.01))
+
+    def drive(self, strategy: Strategy) -> list[Record]:
+        """Answer a strategy's requests until it is done; all records, in order."""
+        records: list[Record] = []
+        for _ in range(LARGEST_DRIVE):
+            batch = strategy.ask()
+            if not batch:
+                return records
+            answers = [self.answer(r) for r in batch]
+            strategy.tell(answers)
+            records += answers
+        raise AssertionError(f"the strategy still asks after {LARGEST_DRIVE} batches")
+
+
+@pytest.fixture(scope="session")
+def toy() -> Space:
+    """One space for all tests, so that its profiles are computed once."""
+    return Toy()
+
+
+@pytest.fixture(scope="session")
+def oracle() -> type[Oracle]:
+    """The class `Oracle`, which test files cannot import."""
+    return Oracle
