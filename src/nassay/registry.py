@@ -18,7 +18,7 @@ F = TypeVar("F")
 
 @dataclass(frozen=True)
 class Entry(Generic[T]):
-    """A registered thing: its name, the thing itself, one sentence, and its noun's own facts (direction, paper, ...)."""
+    """A registered thing: its name, the thing itself, one sentence, and its noun's own facts."""
 
     name: str
     target: T

@@ -27,7 +27,6 @@ from torch.optim.swa_utils import AveragedModel
 from nassay.estimators.base import Estimate, Fidelity
 from nassay.tasks.base import Split, Task
 
-
 FINAL_LOOKS = 15  # evaluations on the way of a final training
 LOOK_ITEMS = 512  # validation items of an evaluation on the way
 
@@ -48,7 +47,7 @@ class Recipe:
     """
 
     batch_size: int = 64
-    learning_rate: float = 0.06
+    learning_rate: float = 0.12
     momentum: float = 0.9
     weight_decay: float = 5e-4
     warmup_steps: int = 20
@@ -74,8 +73,8 @@ class Training:
     Args:
         network: trained in place; its moving average is what is evaluated, see `averaged`.
         task: data, loss and metric.
-        seed: order of samples and augmentation; a step's randomness depends on (seed, step) alone, so a resumed training
-            equals an uninterrupted one.
+        seed: order of samples and augmentation; a step's randomness depends on (seed, step) alone, so a resumed
+            training equals an uninterrupted one.
         checkpoint: file that keeps the state, or None. Written atomically.
         fidelity: reductions (samples, resolution); the bound is given to `run`.
         device: torch device name.
@@ -128,8 +127,8 @@ class Training:
         """Train up to the bound and evaluate on the validation split.
 
         Returns:
-            The validation metric; or a reason where the training diverged. Details hold `epochs`, `train_seconds` and the
-            learning `curve`, a list of {epoch, seconds, train_loss, validation_accuracy}.
+            The validation metric; or a reason where the training diverged. Details hold `epochs`, `train_seconds` and
+            the learning `curve`, a list of {epoch, seconds, train_loss, validation_accuracy}.
         """
         started = time.perf_counter()
         if bound.final and self.state.final_step is None:
@@ -187,8 +186,15 @@ class Training:
         if bound.epochs is not None:
             return self.state.step, self.state.final_step or 0, max(1, round(bound.epochs * self.steps_per_epoch))
         assert bound.seconds is not None
-        # at least one step is made, however short the bound
-        return self.state.seconds if self.state.step else -1.0, self.state.final_seconds or 0.0, bound.seconds
+        if self.state.step == 0:  # at least one step is made, however short the bound
+            return -1.0, 0.0, bound.seconds
+        end = max(bound.seconds - self._seconds_to_evaluate(), bound.seconds / 2)
+        return self.state.seconds, self.state.final_seconds or 0.0, end
+
+    def _seconds_to_evaluate(self) -> float:
+        """About what the evaluation at the end will take: a forward pass is a third of a training step."""
+        per_item = self.state.seconds / (self.state.step * self.batch_size)
+        return len(self.task.validation) * per_item / 3
 
     def _step(self, final_progress: float | None) -> float:
         torch.manual_seed(_mix(self.seed, self.state.step))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from nassay.estimators.base import Estimate
+from nassay.estimators.base import Estimate, Fidelity
 from nassay.estimators.devices.onnx_latency import LatencyEstimator
 from nassay.spaces.base import Architecture, Space
 from nassay.strategies.base import Record, Request
@@ -71,36 +71,36 @@ class Evaluator:
         """Jobs, and for each its owners: one list of (key, estimator) for each architecture in it."""
         jobs: list[Job] = []
         owners: list[list[list[tuple[Key, str]]]] = []
-        scored: dict[tuple[Architecture, ...], list[tuple[Key, str]]] = {}
+        scored: dict[Architecture, list[tuple[Key, str]]] = {}
         for key, request in missing.items():
-            architecture = request.architecture
             if request.fidelity is None:
-                scored.setdefault((architecture,), []).append((key, request.estimator))
-                continue
-            jobs.append(
-                {
-                    "kind": "train",
-                    "space": architecture.space,
-                    "choices": list(architecture.choices),
-                    "fidelity": asdict(request.fidelity),
-                }
-            )
-            owners.append([[(key, request.estimator)]])
+                scored.setdefault(request.architecture, []).append((key, request.estimator))
+            else:
+                jobs.append(job_for("train", request.architecture, request.fidelity))
+                owners.append([[(key, request.estimator)]])
         items = list(scored.items())
         for start in range(0, len(items), SCORED_TOGETHER):
             chunk = items[start : start + SCORED_TOGETHER]
-            names = list(dict.fromkeys(name for _, wanted in chunk for _, name in wanted))
-            architectures = [a for (a,), _ in chunk]
             jobs.append(
                 {
                     "kind": "score",
-                    "space": architectures[0].space,
-                    "choices": [list(a.choices) for a in architectures],
-                    "proxies": names,
+                    "space": chunk[0][0].space,
+                    "choices": [list(architecture.choices) for architecture, _ in chunk],
+                    "proxies": list(dict.fromkeys(name for _, wanted in chunk for _, name in wanted)),
                 }
             )
             owners.append([wanted for _, wanted in chunk])
         return jobs, owners
+
+
+def job_for(kind: str, architecture: Architecture, fidelity: Fidelity) -> Job:
+    """A job on one trained architecture: `train` it up to the bound, or `test` it there."""
+    return {
+        "kind": kind,
+        "space": architecture.space,
+        "choices": list(architecture.choices),
+        "fidelity": asdict(fidelity),
+    }
 
 
 def _rows(owners: list[list[tuple[Key, str]]], answer: Any) -> list[tuple[Key, Estimate]]:

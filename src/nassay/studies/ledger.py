@@ -188,7 +188,7 @@ class Ledger:
         except DBAPIError as error:
             raise StudyStoppedError(
                 f"The ledger {self.url.removeprefix('sqlite:///')} cannot be used: {error.orig}. "
-                "Check free space and write permission, then give the same command again; finished evaluations are kept."
+                "Check free space and write permission, then give the same command again; nothing finished is lost."
             ) from error
 
 

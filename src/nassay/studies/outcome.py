@@ -1,4 +1,4 @@
-"""What comes out of a finished study: the sealed test read once, the exported network, `summary.json`, `report.html`."""
+"""What comes out of a finished study: the sealed test read once, the exported network, summary and report."""
 
 import json
 import platform
@@ -15,6 +15,7 @@ from nassay.estimators.devices.onnx_latency import measure_latency_ms
 from nassay.exports.bundle import export_best
 from nassay.reports.page import write_report
 from nassay.spaces.base import Architecture, Space
+from nassay.studies.evaluate import job_for
 from nassay.studies.plan import write_atomically
 from nassay.studies.study import Finish, Study
 from nassay.studies.summary import report_data, summarize
@@ -77,21 +78,15 @@ class Outcome:
     def _test(self) -> dict[str, dict[str, Any]]:
         """The final table: every finished network on the test split, which is opened here and nowhere else."""
         self.study.ledger.audit("test split", "final table of the finished study")
-        split = self.study.task.open_test()
+        trained = [r for r in self.finish.records if r.value is not None]
+        jobs = [job_for("test", r.request.architecture, self.finish.fidelity) for r in trained]
+        tested = {trained[i].request.architecture: answer or {} for i, answer in self.study.executor.run(jobs)}
         rows = {}
         for record in self.finish.records:
             architecture = record.request.architecture
-            row: dict[str, Any] = {"test_accuracy": None, "validation_accuracy": record.value}
+            row = {"test_accuracy": None, "validation_accuracy": record.value, **tested.get(architecture, {})}
             if record.value is None:
-                row["reasons"] = {
-                    "validation_accuracy": record.estimate.reason or "",
-                    "test_accuracy": "not trained",
-                }
-            else:
-                training = self.bench.training(architecture, self.finish.fidelity)
-                row["test_accuracy"] = self.study.task.metric_of(*training.outputs(split))
-                row["train_seconds"] = training.state.seconds
-                row["epochs"] = training.epochs
+                row["reasons"] = {"validation_accuracy": record.estimate.reason or "", "test_accuracy": "not trained"}
             rows[self.study.evaluator.text(architecture)] = row | self._costs(architecture)
         return rows
 

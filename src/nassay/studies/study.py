@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nassay.errors import NassayError
+from nassay.estimators.analytic import Analytic
 from nassay.estimators.base import Estimate, Fidelity
 from nassay.spaces.base import Architecture, Space, spaces
 from nassay.strategies.base import Record, Request, Strategy, ranked, strategies
@@ -170,7 +171,9 @@ class Study:
         settings = self.ledger.decide(
             "final fidelity",
             lambda: (
-                final_fidelity(self.plan.minutes, spent, self.plan.workers, lambda: self._time_for_finish()).__dict__
+                final_fidelity(
+                    self.plan.minutes, spent, self.plan.workers, lambda: self._time_for_finish(jobs)
+                ).__dict__
             ),
         )
         fidelity = Fidelity(**settings)
@@ -185,11 +188,26 @@ class Study:
             records=records,
         )
 
-    def _time_for_finish(self) -> float:
+    def _time_for_finish(self, jobs: Sequence[Architecture]) -> float:
         """Wall-clock left for the final trainings: what remains less the end's own needs, and a margin."""
         remaining = self.remaining()
         assert remaining is not None
-        return max(2.0, 0.97 * (remaining - self.plan.budget.reserve_seconds))
+        end = self.plan.budget.reserve_seconds + self._seconds_to_test(jobs)
+        return max(2.0, 0.97 * (remaining - end))
+
+    def _seconds_to_test(self, jobs: Sequence[Architecture]) -> float:
+        """About what the test of the finished networks will take, by the pace of the largest trained network."""
+        records = self.ledger.records()
+        macs = {r["architecture"]: r["value"] for r in records if r["estimator"] == "macs"}
+        trained = [r for r in records if r["estimator"] == "training" and r["details"].get("epochs")]
+        largest = max(trained, key=lambda r: macs.get(r["architecture"], 0.0), default=None)
+        if largest is None or not macs.get(largest["architecture"]):
+            return 0.0
+        details = largest["details"]
+        steps = details["epochs"] * len(self.task.train) * macs[largest["architecture"]]
+        work = sum(Analytic.of(self.evaluator.spaces[a.space]).profile(a).macs for a in jobs) * self.task.test_size
+        # a forward pass is a third of a training step
+        return float(details["train_seconds"] / steps * work / 3 / self.plan.workers)
 
     def _spent_seconds(self, architecture: Architecture) -> float:
         """Training seconds that an architecture has had, by the ledger."""

@@ -1,13 +1,13 @@
 """Projection of short trainings: what a network will reach after more epochs, learned from all curves of the study.
 
-Networks trained for equal times stand at different points of their learning curves: a small one has seen many epochs and
-has levelled off, a large one is still on its way. Ranking them by what they reached so far picks networks that are too
+Networks trained for equal times stand at different points of their learning curves: a small one has seen many epochs
+and has levelled off, a large one is still on its way. Ranking them by what they reached so far picks networks that are too
 small. So all curves are fitted together by one shape and one offset for each network,
 
     logit(accuracy_i(E)) = q_i + g(ln E),    g piecewise linear, never falling,
 
-and network i is projected from where it stands: logit_i(E_T) = logit_i(E_now) + g(ln E_T) - g(ln E_now). The additive form
-is ours; extrapolating learning curves to compare candidates goes back to Domhan et al. (IJCAI 2015) and Swersky et al.
+and network i is projected from where it stands: logit_i(E_T) = logit_i(E_now) + g(ln E_T) - g(ln E_now). The additive
+form is ours; extrapolating learning curves to compare candidates goes back to Domhan et al. (IJCAI 2015) and Swersky et al.
 (freeze-thaw, arXiv:1406.3896).
 """
 
@@ -58,7 +58,7 @@ class CurveModel:
         return cls(knots, solution[: rises.shape[1]])
 
     def project(self, curve: Curve, epochs: float) -> float:
-        """Projected accuracy of a network at `epochs`, from the last point of its curve; not below that point's epochs."""
+        """Projected accuracy of a network at `epochs`, from the last point of its curve and never backwards."""
         now, accuracy = curve[-1]
         ends = np.log([max(epochs, now), now])
         gain = float(np.diff(_rises(ends, self.knots)[::-1] @ self.slopes)[0])
