@@ -253,7 +253,7 @@ class Problem:
     def candidates(self, scale: float = 1.0) -> int:
         """How many candidates to train: grows with the square root of the time, so that each gets more of it, too."""
         if self.budget.minutes is None:
-            return self.budget.trainings(16)
+            return self.budget.trainings(self.budget.evaluations or 16)
         core_seconds = self.budget.search_seconds * self.budget.workers
         return self.budget.trainings(round(min(96.0, max(12.0, scale * core_seconds**0.5))))
 
