@@ -62,6 +62,7 @@ class Oracle:
         self, problem: Problem, seed: int = 0, fails: Callable[[Request], bool] = lambda request: False
     ) -> None:
         self.problem, self.fails = problem, fails
+        self.price = 0.01  # seconds of every estimate but a training
         self.terms = np.random.default_rng(seed).normal(size=(len(problem.space.options), max(problem.space.options)))
 
     def quality(self, architecture: Architecture) -> float:
@@ -104,11 +105,11 @@ class Oracle:
     def answer(self, request: Request) -> Record:
         architecture = request.architecture
         if self.fails(request):
-            return Record(request, Estimate.failed("the oracle says so", seconds=0.01, curve=[]))
+            return Record(request, Estimate.failed("the oracle says so", seconds=self.price, curve=[]))
         if request.fidelity is not None:
             return Record(request, self._trained(architecture, request.fidelity))
         value = self.latency_ms if request.estimator == "latency_ms" else partial(self.proxy, name=request.estimator)
-        return Record(request, Estimate.of(value(architecture), seconds=0.01))
+        return Record(request, Estimate.of(value(architecture), seconds=self.price))
 
     def drive(self, strategy: Strategy) -> list[Record]:
         """Answer a strategy's requests until it is done; all records, in order."""

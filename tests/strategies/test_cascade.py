@@ -1,0 +1,146 @@
+"""The cascade: what it finds beside random search, and how it climbs."""
+
+from collections.abc import Iterator
+from itertools import islice, takewhile
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
+import pytest
+
+from nassay.estimators.base import Fidelity
+from nassay.spaces.base import Architecture, Space
+from nassay.strategies import Budget, Problem, Record, Strategy
+from nassay.strategies.cascade import PROXIES, Cascade, learning_curve
+from nassay.strategies.random import Random
+
+SEEDS = range(6)
+INFORMED = {p for p in PROXIES if crc32(p.encode()) % 2}  # see conftest.Oracle
+
+
+class Climb(NamedTuple):
+    """A finished cascade on a landscape of its own."""
+
+    strategy: Strategy
+    oracle: Any
+    records: list[Record]
+
+    @property
+    def rungs(self) -> dict[Fidelity, dict[Architecture, float]]:
+        """Accuracies by fidelity, in the order in which they were asked for."""
+        found: dict[Fidelity, dict[Architecture, float]] = {}
+        for r in self.records:
+            if r.request.fidelity is not None:
+                found.setdefault(r.request.fidelity, {})[r.request.architecture] = r.value
+        return found
+
+
+def climbed(kind: type[Strategy], toy: Space, oracle: Any, seed: int, budget: Budget, price: float = 0.01) -> Climb:
+    problem = Problem(toy, budget=budget, seed=seed)
+    strategy, answers = kind(problem), oracle(problem, seed=100 + seed)
+    answers.price = price
+    return Climb(strategy, answers, answers.drive(strategy))
+
+
+@pytest.fixture(scope="module")
+def climbs(toy: Space, oracle: Any) -> list[Climb]:
+    return [climbed(Cascade, toy, oracle, seed, Budget(evaluations=16)) for seed in SEEDS]
+
+
+def test_it_finds_better_networks_than_random_search(climbs: list[Climb], toy: Space, oracle: Any) -> None:
+    """Every second proxy knows half of the truth. The share of random draws that are better, on six landscapes."""
+    shares = []
+    for seed, climb in zip(SEEDS, climbs, strict=True):
+        random = climbed(Random, toy, oracle, seed, Budget(evaluations=16))
+        draws = [climb.oracle.quality(a) for a in islice(climb.strategy.problem.stream("reference"), 1000)]
+        found = [climb.oracle.quality(s.finalists[0]) for s in (climb.strategy, random.strategy)]
+        shares.append([np.mean(np.array(draws) > quality) for quality in found])
+    cascade, random_search = np.transpose(shares)
+    assert np.sum(cascade < random_search) >= 5
+    assert np.mean(cascade) < np.mean(random_search) / 2
+    assert np.mean(cascade) < 0.03
+
+
+def test_proxies_that_know_nothing_lose_their_influence(climbs: list[Climb]) -> None:
+    weights = [c.strategy.weights for c in climbs]  # of the last proposal
+    assert all(sum(w.values()) == pytest.approx(1) for w in weights)
+    informed = [sum(v for name, v in w.items() if name in INFORMED or name == "surrogate") for w in weights]
+    assert np.mean(informed) > 0.7
+    assert 0 < len(INFORMED) < len(PROXIES)
+
+
+def test_survivors_are_the_best_third_and_go_on_to_three_times_the_training(climbs: list[Climb]) -> None:
+    for climb in climbs:
+        rungs = list(climb.rungs.items())
+        assert len(rungs) == 3
+        for (low, before), (high, after) in zip(rungs, rungs[1:], strict=False):
+            assert high.epochs == 3 * low.epochs
+            best = sorted(before, key=lambda a, values=before: -values[a])
+            assert list(after) == best[: max(2, round(len(before) / 3))]
+
+
+def test_every_trained_architecture_was_screened_first(climbs: list[Climb]) -> None:
+    for climb in climbs:
+        scored: set[Architecture] = set()
+        for record in climb.records:
+            if record.request.estimator in PROXIES:
+                scored.add(record.request.architecture)
+            elif record.request.fidelity is not None:
+                assert record.request.architecture in scored
+
+
+def test_every_proxy_is_asked_once_for_each_architecture(climbs: list[Climb]) -> None:
+    for climb in climbs:
+        asked = [(r.request.architecture, r.request.estimator) for r in climb.records if r.request.fidelity is None]
+        assert len(set(asked)) == len(asked)
+        assert len(asked) == len(PROXIES) * len({a for a, _ in asked})
+
+
+def test_the_random_baseline_is_the_best_of_the_draws_that_nobody_chose(climbs: list[Climb]) -> None:
+    for climb in climbs:
+        first = next(iter(climb.rungs.values()))
+        drawn = list(takewhile(first.__contains__, climb.strategy.problem.stream("random")))
+        assert len(drawn) >= 2
+        assert climb.strategy.random_baseline == max(drawn, key=first.__getitem__)
+
+
+def test_first_trainings_are_of_all_sizes(climbs: list[Climb]) -> None:
+    """The proxies alone might send all of them to one end; of the first eight, some are small and some large."""
+    for climb in climbs:
+        profile = climb.strategy.problem.profile
+        macs = [profile(a).macs for a in islice(next(iter(climb.rungs.values())), 8)]
+        screened = [profile(a).macs for a in {r.request.architecture for r in climb.records}]
+        assert min(macs) < np.quantile(screened, 0.25) < np.quantile(screened, 0.75) < max(macs)
+
+
+def test_dear_proxies_screen_fewer_candidates(toy: Space, oracle: Any) -> None:
+    """Under a wall-clock budget, screening keeps to a share of the time, whatever the proxies cost."""
+    budget = Budget(minutes=10)
+    screened = []
+    for price in (0.05, 0.4):
+        records = climbed(Cascade, toy, oracle, 0, budget, price).records
+        first = list(takewhile(lambda r: r.request.fidelity is None, records))
+        assert sum(r.estimate.seconds for r in first) < 0.5 * budget.search_seconds
+        screened.append(len(first))
+    assert screened[0] > 2 * screened[1]
+
+
+def test_it_goes_through_its_phases_in_order(toy: Space, oracle: Any) -> None:
+    problem = Problem(toy, budget=Budget(evaluations=4))
+    strategy, answers = Cascade(problem), oracle(problem)
+
+    def phases() -> Iterator[str]:
+        while batch := strategy.ask():
+            yield strategy.phase
+            strategy.tell([answers.answer(r) for r in batch])
+
+    assert tuple(dict.fromkeys(phases())) == Cascade.phases == ("screen", "adapt", "climb")
+
+
+def test_a_record_gives_its_learning_curve(climbs: list[Climb]) -> None:
+    climb = climbs[0]
+    record = next(r for r in climb.records if r.request.fidelity is not None)
+    curve = learning_curve(record)
+    accuracies = [climb.oracle.accuracy(record.request.architecture, epochs) for epochs, _ in curve]
+    assert [accuracy for _, accuracy in curve] == pytest.approx(accuracies)
+    assert curve[-1] == (record.request.fidelity.epochs, record.value)
