@@ -4,7 +4,7 @@
 |---|---|---|
 | 2 | `UserError` | the input is wrong or the limit cannot be met: what is wrong, what was found, what to do |
 | 3 | `StudyBusyError` | another command is working on this run folder |
-| 4 | `StudyStoppedError` | the system stopped the study (full disk, read-only folder, lost workers); it can be resumed |
+| 4 | `StudyStoppedError` | the system stopped the study (full disk, read-only folder); it can be resumed |
 """
 
 

@@ -2,8 +2,10 @@
 
 One recipe for every network: SGD with Nesterov momentum, label smoothing (the task's loss), a short warm-up, a constant
 learning rate while the final length of the training is still open, and a linear descent to zero once it is decided
-(`Fidelity.final`). Networks are judged by an exponential moving average of their weights, so that a training that will
-be continued ranks as if its learning rate had already come down. So a training is continued, never restarted.
+(`Fidelity.final`). The first half of a final training sees reduced images where these are large enough
+(`reduced_resolution`), which costs a fraction. Networks are judged by an exponential moving average of their weights,
+so that a training that will be continued ranks as if its learning rate had already come down. So a training is
+continued, never restarted.
 
 Fidelity reductions: Zhou et al., EcoNAS, CVPR 2020, arXiv:2001.01233. Constant rate with a final descent
 ("warm-up, stable, decay"): Hu et al. 2024, arXiv:2404.06395.
@@ -41,6 +43,7 @@ class Recipe:
         momentum: Nesterov momentum.
         weight_decay: on weights of convolutions and linear layers only.
         warmup_steps: linear warm-up of the learning rate.
+        reduced: share of a final training that is spent at `reduced_resolution`.
         descent: share of the final stage over which the learning rate falls to zero.
         average: decay of the moving average of weights, per step.
         clip: largest gradient norm.
@@ -51,6 +54,7 @@ class Recipe:
     momentum: float = 0.9
     weight_decay: float = 5e-4
     warmup_steps: int = 20
+    reduced: float = 0.5
     descent: float = 0.7
     average: float = 0.98
     clip: float = 3.0
@@ -154,6 +158,7 @@ class Training:
         chance = math.log(max(2, self.task.num_outputs))
         while (progress := self._progress(bound)) < 1.0:
             tick = time.perf_counter()
+            self.resolution = self._resolution(bound)
             loss = self._step(progress if bound.final else None)
             losses.append(loss)
             if not math.isfinite(loss):
@@ -166,6 +171,7 @@ class Training:
             if self.state.seconds - last_save > 15:
                 self._save()
                 last_save = self.state.seconds
+        self.resolution = bound.resolution
         last = self.state.curve[-1] if self.state.curve else {}
         complete = last.get("step") == self.state.step and last.get("items") == len(self.task.validation)
         if not complete and not self._evaluate(losses):
@@ -180,6 +186,13 @@ class Training:
             return 1.0
         start = start if bound.final else 0.0
         return max(0.0, done - start) / (end - start)
+
+    def _resolution(self, bound: Fidelity) -> float:
+        """Factor on the image size of the next step: reduced in the first part of a final training."""
+        here, _, end = self._position(bound)
+        if bound.final and here < self.recipe.reduced * end:
+            return min(bound.resolution, reduced_resolution(self.task.input_shape))
+        return bound.resolution
 
     def _position(self, bound: Fidelity) -> tuple[float, float, float]:
         """Where the training stands, where its final stage began, where the bound is: in steps or in seconds."""
@@ -325,6 +338,14 @@ class Training:
             return
         decay = min(self.recipe.average, (1 + int(count)) / (10 + int(count)))
         torch._foreach_lerp_(averaged, current, 1.0 - decay)
+
+
+def reduced_resolution(input_shape: tuple[int, int, int]) -> float:
+    """The factor on height and width that short trainings use: a half where that leaves 16 pixels, else 1.
+
+    Progressive resizing: Tan & Le, EfficientNetV2, arXiv:2104.00298, section 4; as a proxy setting: EcoNAS's r.
+    """
+    return 0.5 if min(input_shape[1:]) >= 32 else 1.0
 
 
 def _mix(*numbers: int) -> int:

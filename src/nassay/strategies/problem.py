@@ -9,6 +9,7 @@ from nassay.errors import InfeasibleError, UserError
 from nassay.estimators.analytic import Analytic, Profile
 from nassay.estimators.base import Fidelity
 from nassay.estimators.devices.latency_model import LatencyModel
+from nassay.estimators.training import reduced_resolution
 from nassay.spaces.base import Architecture, Space
 
 BISECTIONS = 5  # steps towards the largest scale that keeps the limits
@@ -241,10 +242,11 @@ class Problem:
         )
 
     def fidelity(self, *, epochs: float, seconds: float, final: bool = False) -> Fidelity:
-        """A training bound: in seconds under a wall-clock budget, in epochs otherwise."""
+        """A training bound: seconds under a wall-clock budget, else epochs; short trainings see reduced images."""
+        resolution = 1.0 if final else reduced_resolution(self.space.input_shape)
         if self.budget.minutes is not None:
-            return Fidelity(seconds=round(max(seconds, 0.5), 2), final=final)
-        return Fidelity(epochs=epochs, final=final)
+            return Fidelity(seconds=round(max(seconds, 0.5), 2), resolution=resolution, final=final)
+        return Fidelity(epochs=epochs, resolution=resolution, final=final)
 
     def final_fidelity(self) -> Fidelity:
         """The bound that the finish will have, as far as it can be foreseen."""

@@ -81,9 +81,9 @@ class Bench:
         }
 
     def checkpoint(self, architecture: Architecture, fidelity: Fidelity) -> Path:
-        """Where the training of an architecture at given reductions is kept."""
-        reductions = (fidelity.channels, fidelity.resolution, fidelity.samples)
-        name = sha256(f"{architecture} {reductions}".encode()).hexdigest()[:16]
+        """Where the training of an architecture at a channel reduction is kept."""
+        # resolution and samples may change on the way, weights are carried on
+        name = sha256(f"{architecture} {fidelity.channels}".encode()).hexdigest()[:16]
         return self.folder / "checkpoints" / f"{name}.pt"
 
     def score(self, space: str, choices: list[list[int]], proxies: list[str]) -> list[dict[str, Estimate]]:

@@ -1,8 +1,9 @@
 """Dynamic influence: how much to believe each cheap source, from how well it ordered what has been trained so far.
 
 ProxyBO (Shen et al., AAAI 2023, arXiv:2110.10423): each source's share of concordant pairs on the evaluated
-architectures, a softmax over sources whose temperature falls as evidence grows, and a weighted sum of ranks. The formulas
-of the softmax (temperature t0 / (1 + ln n), t0 = 0.05) are a reconstruction; the paper's text could not be checked.
+architectures, a softmax over sources whose temperature falls as evidence grows, and a weighted sum of ranks. The
+formulas of the softmax (temperature t0 / (1 + ln n), t0 = 0.05) are a reconstruction; the paper's text could not be
+checked.
 
 A learned source (the surrogate) must be judged out of sample: see `held_out_predictions`.
 """

@@ -1,14 +1,14 @@
 """Projection of short trainings: what a network will reach after more epochs, learned from all curves of the study.
 
 Networks trained for equal times stand at different points of their learning curves: a small one has seen many epochs
-and has levelled off, a large one is still on its way. Ranking them by what they reached so far picks networks that are too
-small. So all curves are fitted together by one shape and one offset for each network,
+and has levelled off, a large one is still on its way. Ranking them by what they reached so far picks networks that are
+too small. So all curves are fitted together by one shape and one offset for each network,
 
     logit(accuracy_i(E)) = q_i + g(ln E),    g piecewise linear, never falling,
 
 and network i is projected from where it stands: logit_i(E_T) = logit_i(E_now) + g(ln E_T) - g(ln E_now). The additive
-form is ours; extrapolating learning curves to compare candidates goes back to Domhan et al. (IJCAI 2015) and Swersky et al.
-(freeze-thaw, arXiv:1406.3896).
+form is ours; extrapolating learning curves to compare candidates goes back to Domhan et al. (IJCAI 2015) and Swersky
+et al. (freeze-thaw, arXiv:1406.3896).
 """
 
 from collections.abc import Sequence

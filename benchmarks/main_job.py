@@ -1,0 +1,143 @@
+"""The main job, measured: the cascade's winner against the reference network and against random search.
+
+For every seed, `nassay search` runs twice on the same images with the same wall-clock budget: once with the cascade,
+once with random search. Finished runs are kept and not repeated, an interrupted one is continued.
+
+    python benchmarks/main_job.py IMAGES --minutes 20 --seeds 0 1 2 --out runs/main_job
+
+`--side-by-side` runs both strategies of a seed at the same time, each with half of the cores: the comparison then stays
+fair when the machine's speed drifts. Writes `benchmarks/results/main_job.json` and `.md`.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nassay.studies.executors import usable_cores
+
+RESULTS = Path(__file__).parent / "results"
+STRATEGIES = ("cascade", "random")
+
+
+def main() -> None:
+    """Run what is missing, then write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("images")
+    parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--out", type=Path, default=Path("runs/main_job"))
+    parser.add_argument("--side-by-side", action="store_true")
+    parser.add_argument("--table-only", action="store_true", help="only write the table of what is there")
+    arguments = parser.parse_args()
+    if not arguments.table_only:
+        for seed in arguments.seeds:
+            run_seed(arguments, seed)
+    write_table(arguments)
+
+
+def run_seed(arguments: argparse.Namespace, seed: int) -> None:
+    """Both strategies of one seed, one after the other or side by side."""
+    workers = max(1, usable_cores() // 2) if arguments.side_by_side else usable_cores()
+    running = []
+    for strategy in STRATEGIES:
+        command = [
+            *(sys.executable, "-m", "nassay", "search", arguments.images),
+            *("--strategy", strategy, "--minutes", f"{arguments.minutes:g}", "--seed", str(seed)),
+            *("--workers", str(workers), "--out", str(folder_of(arguments, strategy, seed)), "--json"),
+        ]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        if arguments.side_by_side:
+            running.append(process)
+        else:
+            process.wait()
+    for process in running:
+        process.wait()
+
+
+def folder_of(arguments: argparse.Namespace, strategy: str, seed: int) -> Path:
+    """Where one run lies."""
+    folder: Path = arguments.out / f"{strategy}-{seed}"
+    return folder
+
+
+def write_table(arguments: argparse.Namespace) -> None:
+    """One row a run, then the paired differences with their interval over seeds."""
+    runs = []
+    for seed in arguments.seeds:
+        for strategy in STRATEGIES:
+            path = folder_of(arguments, strategy, seed) / "summary.json"
+            if path.exists() and (summary := json.loads(path.read_text()))["status"] == "finished":
+                runs.append({"strategy": strategy, "seed": seed, **facts(summary)})
+    document = {"command": "python " + " ".join(sys.argv), "minutes": arguments.minutes, "runs": runs}
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "main_job.json").write_text(json.dumps(document, indent=1) + "\n")
+    (RESULTS / "main_job.md").write_text(markdown(document))
+    print(markdown(document))
+
+
+def facts(summary: dict[str, Any]) -> dict[str, Any]:
+    """What the table needs of a run."""
+    rows = {role: summary[role] or {} for role in ("best", "reference", "random")}
+    return {
+        **{f"{role}_test_accuracy": row.get("test_accuracy") for role, row in rows.items()},
+        **{f"{role}_params": row.get("params") for role, row in rows.items()},
+        "trained": summary["evaluations"]["training"]["ok"],
+        "screened": summary["evaluations"].get("synflow", {"ok": 0})["ok"],
+        "seconds": summary["seconds"]["total"],
+        "workers": summary["config"]["workers"],
+    }
+
+
+def markdown(document: dict[str, Any]) -> str:
+    """The table as it stands in the results."""
+    lines = [
+        "# The main job: cascade against reference network and random search",
+        "",
+        f"Command: `{document['command']}`; {document['minutes']:g} minutes of wall-clock a run.",
+        "Test accuracies; reference and random row are trained for the same seconds as the winner, inside the same run.",
+        "",
+        "| strategy | seed | winner | params | reference | random row | trainings | screened | workers | seconds |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for run in document["runs"]:
+        lines.append(
+            f"| {run['strategy']} | {run['seed']} | {share(run['best_test_accuracy'])} | {run['best_params']:,} "
+            f"| {share(run['reference_test_accuracy'])} | {share(run['random_test_accuracy'])} | {run['trained']} "
+            f"| {run['screened']} | {run['workers']} | {run['seconds']:.0f} |"
+        )
+    by = {(r["strategy"], r["seed"]): r for r in document["runs"]}
+    seeds = [s for s in sorted({r["seed"] for r in document["runs"]}) if all((n, s) in by for n in STRATEGIES)]
+    wins = [by["cascade", s]["best_test_accuracy"] for s in seeds]
+    against = {
+        "reference network of the same run": [by["cascade", s]["reference_test_accuracy"] for s in seeds],
+        "random draw of the same run": [by["cascade", s]["random_test_accuracy"] for s in seeds],
+        "random search, same wall-clock": [by["random", s]["best_test_accuracy"] for s in seeds],
+    }
+    if seeds:
+        lines += ["", f"Cascade's winner: mean {100 * np.mean(wins):.2f} % over {len(seeds)} seeds. Paired differences:", ""]
+        lines += [f"- against {name}: {difference(wins, others)}" for name, others in against.items()]
+    return "\n".join(lines) + "\n"
+
+
+def share(value: float | None) -> str:
+    """A share in percent."""
+    return "–" if value is None else f"{100 * value:.2f} %"
+
+
+def difference(wins: list[float], others: list[float | None]) -> str:
+    """Mean paired difference in percentage points, each seed's, and the standard error of the mean."""
+    pairs = [100 * (w - o) for w, o in zip(wins, others, strict=True) if o is not None]
+    if not pairs:
+        return "nothing to compare"
+    spread = f" ± {np.std(pairs, ddof=1) / len(pairs) ** 0.5:.2f} (standard error)" if len(pairs) > 1 else ""
+    each = ", ".join(f"{p:+.2f}" for p in pairs)
+    return f"{np.mean(pairs):+.2f} points{spread}; seeds: {each}"
+
+
+if __name__ == "__main__":
+    main()
