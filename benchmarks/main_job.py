@@ -99,7 +99,7 @@ def markdown(document: dict[str, Any]) -> str:
         "# The main job: cascade against reference network and random search",
         "",
         f"Command: `{document['command']}`; {document['minutes']:g} minutes of wall-clock a run.",
-        "Test accuracies; reference and random row are trained for the same seconds as the winner, inside the same run.",
+        "Test accuracies; reference and random row had the same training seconds as the winner, in the same run.",
         "",
         "| strategy | seed | winner | params | reference | random row | trainings | screened | workers | seconds |",
         "|---|---|---|---|---|---|---|---|---|---|",
@@ -119,7 +119,8 @@ def markdown(document: dict[str, Any]) -> str:
         "random search, same wall-clock": [by["random", s]["best_test_accuracy"] for s in seeds],
     }
     if seeds:
-        lines += ["", f"Cascade's winner: mean {100 * np.mean(wins):.2f} % over {len(seeds)} seeds. Paired differences:", ""]
+        mean = f"Cascade's winner: mean {100 * np.mean(wins):.2f} % over {len(seeds)} seeds. Paired differences:"
+        lines += ["", mean, ""]
         lines += [f"- against {name}: {difference(wins, others)}" for name, others in against.items()]
     return "\n".join(lines) + "\n"
 
