@@ -23,6 +23,7 @@ from nassay.studies.finish import final_fidelity, reference_network
 from nassay.studies.ledger import Ledger
 from nassay.studies.listener import Listener
 from nassay.studies.plan import Plan
+from nassay.studies.summary import measured_gaps
 from nassay.tasks.base import Task
 
 _COST_NAMES = {"latency_ms": "predicted_latency_ms"}  # what `Problem.costs` gives is a prediction
@@ -97,14 +98,26 @@ class Study:
             if self._out_of_time():
                 self.listener.message("The search's share of the time is over; finishing with the best so far.")
                 break
-            self._enter(self.strategy.phase)
-            self.strategy.tell(self._evaluate(requests, self.strategy.phase))
+            phase = self.strategy.phase
+            self._enter(phase)
+            self.strategy.tell(self._evaluate(requests, phase))
+            if self.strategy.phase != phase:
+                self._tell_gaps()
         finalists = self.strategy.finalists or self._best_so_far()
         if not finalists:
             raise NassayError(
                 "No candidate could be trained within the limits; see the reasons in the report, or loosen the limits."
             )
         return self._finish(finalists)
+
+    def _tell_gaps(self) -> None:
+        """How well every cheap estimator has ordered the networks trained so far, told along the way."""
+        for g in measured_gaps(self.ledger.records(), self.plan.seed):
+            if g["kendall_tau"] is not None and g["ci_low"] is not None:
+                interval = f"95 % interval {g['ci_low']:+.2f} to {g['ci_high']:+.2f}, n {g['n']}"
+                self.listener.message(
+                    f"  gap: {g['estimator']} against {g['truth']}: tau {g['kendall_tau']:+.2f}, {interval}"
+                )
 
     def latency_ms(self, architecture: Architecture) -> float | None:
         """Measured latency, from the ledger where it is known."""
