@@ -1,4 +1,4 @@
-"""Write docs/methods.md: every registered method with its paper, what the paper claims, and what was measured here.
+"""Write docs/methods.md: every registered method, what is claimed and what was measured of it, and all settings.
 
     python docs/make_methods.py
 
@@ -8,12 +8,15 @@ below, with where they were read. Measurements are read from `benchmarks/results
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from nassay.estimators.proxies import proxies
+from nassay.estimators.training import Recipe
 from nassay.registry import Entry, Registry
 from nassay.spaces.base import spaces
 from nassay.strategies.base import strategies
@@ -38,6 +41,19 @@ CLAIMS = {
     "proxy/az_progressivity": _TABLE_4.format(0.521),
     "proxy/az_trainability": _TABLE_4.format(0.349),
     "proxy/az_complexity": f"{_TABLE_4.format(0.578)}; the log-sum of all four ranks 0.741",
+}
+CONSTANTS = {
+    "strategies.problem.SEARCH_SHARE": "of the time; the finish has the rest",
+    "strategies.cascade.SCREEN_SHARE": "of the search's time, for the screen",
+    "strategies.cascade.LARGEST_SCREEN": "candidates screened at most",
+    "strategies.cascade.CHUNK": "candidates of the first screening request; mutants of a proposal",
+    "strategies.cascade.ETA": "one in so many survives, trained so many times as long",
+    "strategies.cascade.RUNGS": "bounds of training before the finish",
+    "strategies.base.FINALISTS": "networks trained to the end",
+    "strategies.base.LATENCY_SAMPLES": "random networks measured for the latency model",
+    "strategies.problem.FINAL_EPOCHS": "of the finish without a wall-clock budget",
+    "estimators.predictors.influence.TEMPERATURE": "t0 of the influences",
+    "studies.worker.PROBE_BATCH": "images that the proxies see",
 }
 NOT_CLAIMED = "none recorded"
 NOT_MEASURED = "not measured yet"
@@ -79,8 +95,30 @@ def page(measured: dict[str, dict[str, str]]) -> str:
             "## Tasks and data sets\n",
             table(tasks, {}),
             table(datasets, {}),
+            "## Constants of the cascade\n",
+            constants(),
+            "## Training recipe\n",
+            recipe(),
         ]
     )
+
+
+def constants() -> str:
+    """A Markdown table of what the cascade's page names."""
+    lines = [row(["constant", "value", "meaning"]), row(["---"] * 3)]
+    for name, meaning in CONSTANTS.items():
+        module, _, constant = name.rpartition(".")
+        value = getattr(import_module(f"nassay.{module}"), constant)
+        lines.append(row([f"`{name}`", f"{value:g}", meaning]))
+    return "\n".join(lines) + "\n"
+
+
+def recipe() -> str:
+    """A Markdown table of the training recipe's settings, in the words of its docstring."""
+    meanings = dict(re.findall(r"^ +(\w+): (.+)$", Recipe.__doc__ or "", re.MULTILINE))
+    lines = [row(["setting", "value", "meaning"]), row(["---"] * 3)]
+    lines += [row([f"`{name}`", f"{value:g}", meanings[name]]) for name, value in vars(Recipe()).items()]
+    return "\n".join(lines) + "\n"
 
 
 Facts = dict[str, Callable[[Entry[Any]], str]]

@@ -7,7 +7,6 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ import pytest
 import typer
 
 from nassay.cli.main import app
-from nassay.estimators.training import Recipe
 from nassay.spaces.base import spaces
 from nassay.strategies.problem import Constraints
 from nassay.studies.ledger import Ledger, tables
@@ -150,16 +148,6 @@ def test_the_readme_has_every_command() -> None:
 
 
 # Tables --------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("name", "cells"), table("cascade.md", "Constants").items())
-def test_a_constant_of_the_cascade_has_the_value_that_the_page_says(name: str, cells: list[str]) -> None:
-    module, _, constant = name.rpartition(".")
-    assert getattr(import_module(f"nassay.{module}"), constant) == float(cells[0])
-
-
-def test_the_recipe_is_the_code_s() -> None:
-    assert {k: float(v[0]) for k, v in table("estimators.md", "Training").items()} == vars(Recipe())
 
 
 def test_every_space_has_a_section() -> None:
