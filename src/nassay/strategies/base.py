@@ -77,7 +77,7 @@ class Strategy(ABC):
         """What every strategy does first: learn to predict latency under a limit, from enough networks."""
         if self.problem.constraints.max_latency_ms is not None:
             self.phase = "feasible"
-            stream = self.problem.stream("latency")
+            stream = self.problem.stream("latency", all_sizes=True)
             drawn = [self.problem.space.smallest(), *islice(stream, LATENCY_SAMPLES)]
             records = yield [Request(a, "latency_ms") for a in dict.fromkeys(drawn)]
             known = [(self.problem.profile(r.request.architecture), r.value) for r in records if r.value is not None]

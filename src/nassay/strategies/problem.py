@@ -95,7 +95,7 @@ class Budget:
     @property
     def reserve_seconds(self) -> float:
         """Kept back for the end: test, latency measurements, export, report."""
-        return 10.0 + 0.015 * 60 * (self.minutes or 0)
+        return 14.0 + 0.015 * 60 * (self.minutes or 0)
 
     @property
     def search_seconds(self) -> float:

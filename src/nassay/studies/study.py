@@ -29,6 +29,9 @@ from nassay.tasks.base import Task
 _COST_NAMES = {"latency_ms": "predicted_latency_ms"}  # what `Problem.costs` gives is a prediction
 
 
+FRONT = 16  # trained networks whose latency is measured at the end
+
+
 @dataclass
 class Finish:
     """The architectures of the final table and the bound they were trained to."""
@@ -192,6 +195,7 @@ class Study:
         fidelity = Fidelity(**settings)
         by_need = [a for _, a in sorted(zip(spent, jobs, strict=True), key=lambda pair: pair[0])]
         records = self._evaluate([Request(a, "training", fidelity) for a in by_need], "finish")
+        self._measure_front()
         order = {a: r for r in ranked(records) for a in [r.request.architecture]}
         return Finish(
             finalists=[a for a in order if a in set(finalists)],
@@ -200,6 +204,16 @@ class Study:
             fidelity=fidelity,
             records=records,
         )
+
+    def _measure_front(self) -> None:
+        """Measured latencies of the best of the search, for the Pareto front of the report."""
+        trained = {
+            r["architecture"]: r["value"]
+            for r in self.ledger.records()
+            if r["estimator"] == "training" and r["value"] is not None and "final" not in r["fidelity"]
+        }
+        best = sorted(trained, key=lambda text: -trained[text])[:FRONT]
+        self._evaluate([Request(self.space.from_string(text), "latency_ms") for text in best], "latency")
 
     def _time_for_finish(self, jobs: Sequence[Architecture]) -> float:
         """Wall-clock left for the final trainings: what remains less the end's own needs, and a margin."""
