@@ -5,20 +5,20 @@ once with random search. Finished runs are kept and not repeated, an interrupted
 
     python benchmarks/main_job.py IMAGES --minutes 20 --seeds 0 1 2 --out runs/main_job
 
-`--side-by-side` runs both strategies of a seed at the same time, each with half of the cores: the comparison then stays
-fair when the machine's speed drifts. Writes `benchmarks/results/main_job.json` and `.md`.
+`--side-by-side` runs both strategies of a seed at the same time, each pinned to half of the cores: the comparison
+then stays fair when the machine's speed drifts. Linux only. Writes `benchmarks/results/main_job.json` and `.md`.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from nassay.studies.executors import usable_cores
 
 RESULTS = Path(__file__).parent / "results"
 STRATEGIES = ("cascade", "random")
@@ -42,19 +42,20 @@ def main() -> None:
 
 def run_seed(arguments: argparse.Namespace, seed: int) -> None:
     """Both strategies of one seed, one after the other or side by side."""
-    workers = max(1, usable_cores() // 2) if arguments.side_by_side else usable_cores()
+    cores = sorted(os.sched_getaffinity(0))
+    shares = {"cascade": cores[: len(cores) // 2], "random": cores[len(cores) // 2 :]}
     running = []
     for strategy in STRATEGIES:
         command = [
             *(sys.executable, "-m", "nassay", "search", arguments.images),
             *("--strategy", strategy, "--minutes", f"{arguments.minutes:g}", "--seed", str(seed)),
-            *("--workers", str(workers), "--out", str(folder_of(arguments, strategy, seed)), "--json"),
+            *("--out", str(folder_of(arguments, strategy, seed)), "--json"),
         ]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         if arguments.side_by_side:
-            running.append(process)
+            pin = partial(os.sched_setaffinity, 0, shares[strategy])
+            running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=pin))
         else:
-            process.wait()
+            subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
     for process in running:
         process.wait()
 

@@ -30,7 +30,8 @@ from nassay.strategies.base import FINALISTS, Plan, Record, Request, Strategy, s
 
 PROXIES = ("az_expressivity", "az_progressivity", "az_trainability", "az_complexity", "synflow", "naswot")
 SCREEN_SHARE = 0.15  # of the search's time
-CHUNK = 32  # candidates a screening request
+FIRST = 8  # candidates whose price decides how many are screened
+CHUNK = 32  # mutants of the best that join the screened at a time
 LARGEST_SCREEN = 4096
 ETA = 3  # survivors are one third, trained three times as long
 RUNGS = 3
@@ -59,11 +60,11 @@ class Cascade(Strategy):
     def _screen(self) -> Generator[list[Request], list[Record], None]:
         """Score random feasible candidates; the first chunk's price decides how many the time allows."""
         stream = self.problem.stream("screen", all_sizes=True)
-        seconds = yield from self._score(list(islice(stream, CHUNK)))
+        seconds = yield from self._score(list(islice(stream, FIRST)))
         wanted = 16 * self.problem.candidates()
         if self.problem.budget.minutes is not None:
             share = SCREEN_SHARE * self.problem.budget.search_seconds * self.problem.budget.workers
-            wanted = int(min(LARGEST_SCREEN, share / max(seconds, 1e-6) * CHUNK))
+            wanted = int(min(LARGEST_SCREEN, share / max(seconds, 1e-6) * FIRST))
         while len(self.scores) < wanted:
             chunk = list(islice(stream, min(CHUNK * 4, wanted - len(self.scores))))
             if not chunk:

@@ -106,7 +106,7 @@ class Study:
             self.strategy.tell(self._evaluate(requests, phase))
             if self.strategy.phase != phase:
                 self._tell_gaps()
-        finalists = self.strategy.finalists or self._best_so_far()
+        finalists = self._best_so_far() if self.strategy.finalists is None else self.strategy.finalists
         if not finalists:
             raise NassayError(
                 "No candidate could be trained within the limits; see the reasons in the report, or loosen the limits."
@@ -168,9 +168,11 @@ class Study:
         return bool(self.ledger.decide(key, lambda: True)) if late or self.ledger.get(key) else False
 
     def _best_so_far(self) -> list[Architecture]:
-        """The best trained architecture in the ledger, for a search that was cut short."""
+        """The best trained architecture in the ledger, or a random one, for a search that was cut short."""
         trained = [r for r in self.ledger.records() if r["estimator"] == "training" and r["value"] is not None]
         trained.sort(key=lambda r: -r["value"])
+        if not trained:
+            return [next(self.problem.stream("random"))]
         return [self.space.from_string(r["architecture"]) for r in trained[:1]]
 
     # The finish ----------------------------------------------------------------------------------------------------
