@@ -1,0 +1,150 @@
+"""Small things that the studies' tests share: data, a plan, a ledger, and workers that answer by formulas."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nassay
+from nassay.estimators.base import Fidelity
+from nassay.spaces.base import spaces
+from nassay.strategies.problem import Constraints
+from nassay.studies import finish as finish_module
+from nassay.studies.ledger import Ledger
+from nassay.studies.outcome import Result
+from nassay.studies.plan import Plan
+from nassay.tasks.base import Task
+from nassay.tasks.classification import task_from
+
+
+def images(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 1, 8, 8) grey noise in three classes, each with a brighter column of its own, and (n,) labels."""
+    y = np.arange(n) % 3
+    x = np.random.default_rng(seed).integers(0, 150, (n, 1, 8, 8)).astype(np.uint8)
+    x[np.arange(n), 0, :, 2 * y] += 100
+    return x, y
+
+
+class FormulaWorkers:
+    """Stands in for `Executor`: no process is started, every answer is a formula of the job.
+
+    A training's accuracy grows with its epochs and depends on the architecture. `jobs` holds all jobs of all
+    instances; jobs that `fails` picks get a reason, `dies` picks those that no worker survives, and after
+    `stop_after` answers a KeyboardInterrupt is raised.
+    """
+
+    jobs: list[dict[str, Any]]
+    fails = staticmethod(lambda job: False)
+    dies = staticmethod(lambda job: False)
+    stop_after: int | None = None
+
+    def __init__(self, *arguments: Any) -> None:
+        self.closed = False
+
+    def run(self, jobs: Sequence[dict[str, Any]]) -> Iterator[tuple[int, Any]]:
+        for i in reversed(range(len(jobs))):  # workers finish in any order
+            if self.stop_after is not None and len(self.jobs) >= self.stop_after:
+                raise KeyboardInterrupt
+            self.jobs.append(jobs[i])
+            yield i, None if self.dies(jobs[i]) else self.answer(jobs[i])
+
+    def answer(self, job: dict[str, Any]) -> Any:
+        if job["kind"] == "score":
+            return [{p: plain(fraction(c, p)) for p in job["proxies"]} for c in job["choices"]]
+        if self.fails(job):
+            return {"value": None, "reason": "the loss became nan", "seconds": 0.1, "details": {"curve": []}}
+        fidelity = Fidelity(**job["fidelity"])
+        epochs = fidelity.epochs or 10 * (fidelity.seconds or 0.0)
+        value = fraction(job["choices"], job["space"]) * epochs / (1 + epochs)
+        point = {"step": 1, "epoch": epochs, "seconds": epochs / 10, "train_loss": 1.0, "validation_accuracy": value}
+        return plain(value, epochs=epochs, train_seconds=epochs / 10, curve=[point])
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def fraction(*parts: Any) -> float:
+    """A number in 0..1 that depends on the parts alone."""
+    return zlib.crc32(repr(parts).encode()) / 2**32
+
+
+def plain(value: float, **details: Any) -> dict[str, Any]:
+    return {"value": value, "reason": None, "seconds": 0.01, "details": details}
+
+
+@pytest.fixture
+def workers() -> type[FormulaWorkers]:
+    """A fresh class, so that what one test sets is gone in the next."""
+    return type("Workers", (FormulaWorkers,), {"jobs": []})
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """An empty ledger in tmp_path."""
+    ledger = Ledger.in_folder(tmp_path)
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+def plan() -> Plan:
+    """Four random residual networks."""
+    return Plan(
+        source="arrays",
+        task="classification",
+        space="resnet",
+        strategy="random",
+        constraints=Constraints(),
+        minutes=None,
+        evaluations=4,
+        seed=0,
+        workers=1,
+        threads=1,
+        device="cpu",
+    )
+
+
+@pytest.fixture(scope="session")
+def task() -> Task:
+    """60 images of 8x8 pixels in three classes."""
+    return task_from(images(60), seed=0)
+
+
+@pytest.fixture(scope="session")
+def make_images() -> Any:
+    """The function `images`, which test files cannot import."""
+    return images
+
+
+@pytest.fixture
+def nb201() -> Any:
+    """The NAS-Bench-201 space for the task's images."""
+    return spaces["nb201"].target((1, 8, 8), 3)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """A real search of this process with one real worker, its final trainings cut to one epoch."""
+    folder = tmp_path_factory.mktemp("studies") / "finished"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finish_module, "FINAL_EPOCHS", 1)
+        return nassay.search(
+            images(60), space="resnet", strategy="random", evaluations=4, workers=1, device="cpu", out=folder
+        )
+
+
+@pytest.fixture
+def other_plans(plan: Plan) -> list[tuple[str, Plan]]:
+    """(what differs, a plan that differs from `plan` in it alone)."""
+    changes: dict[str, Any] = {
+        "seed": 1,
+        "space": "nb201",
+        "strategy": "evolution",
+        "evaluations": 5,
+        "constraints": Constraints(max_params=100_000),
+    }
+    return [(name, replace(plan, **{name: value})) for name, value in changes.items()]
