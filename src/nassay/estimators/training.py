@@ -141,9 +141,9 @@ class Training:
             reason = self._train_until(bound)
         seconds = time.perf_counter() - started
         details = {
-            "epochs": round(self.epochs, 3),
+            "epochs": round(self.epochs, 6),
             "train_seconds": round(self.state.seconds, 3),
-            "curve": self.state.curve,
+            "curve": list(self.state.curve),
         }
         if reason is not None:
             return Estimate.failed(reason, seconds=seconds, **details)
@@ -275,7 +275,7 @@ class Training:
         self.state.curve.append(
             {
                 "step": self.state.step,
-                "epoch": round(self.epochs, 3),
+                "epoch": round(self.epochs, 6),
                 "seconds": round(self.state.seconds, 3),
                 "train_loss": round(float(np.mean(losses[-50:])), 4) if losses else 0.0,
                 "validation_accuracy": value,

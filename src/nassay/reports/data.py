@@ -114,6 +114,7 @@ class Summary(TypedDict, total=False):
     gaps: list[dict[str, Any]]
     evaluations: dict[str, Counts]
     failures: list[Failure]
+    latency_model: dict[str, Any] | None
     seconds: Seconds
     seed: int
     versions: dict[str, str]

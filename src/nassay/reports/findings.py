@@ -1,8 +1,9 @@
 """What a study found and how sure it is, in sentences."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from nassay.errors import UserError
 from nassay.gaps import Interval, difference_interval, wilson_interval
@@ -120,6 +121,19 @@ def limits_sentence(summary: Summary) -> str:
         return f"Not known whether limits are kept: {', '.join(unknown)}."
     noted = [f"{c.heading.lower()}: {c.note}" for c in found if c.note]
     return f"All limits are kept ({'; '.join(noted)})." if noted else "All limits are kept."
+
+
+def prediction_sentence(error: Mapping[str, Any]) -> str:
+    """How far predicted latencies are from measured ones.
+
+    Args:
+        error: of the latency model: mape (a share), spearman (or None), n (measured networks).
+    """
+    rho = "" if error.get("spearman") is None else f", Spearman {digits(error['spearman'])}"
+    return (
+        f"Predicted latencies come from a model with a mean error of {percent(error['mape'])}{rho}, "
+        f"cross-validated on {error['n']} measured networks."
+    )
 
 
 def failure_groups(failures: list[Failure]) -> list[FailureGroup]:

@@ -6,13 +6,14 @@ up to where it stood and goes on from there.
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from nassay.errors import NassayError
 from nassay.estimators.analytic import Analytic
 from nassay.estimators.base import Estimate, Fidelity
+from nassay.reports.findings import prediction_sentence
 from nassay.spaces.base import Architecture, Space, spaces
 from nassay.strategies.base import Record, Request, Strategy, ranked, strategies
 from nassay.strategies.problem import Problem
@@ -25,9 +26,6 @@ from nassay.studies.listener import Listener
 from nassay.studies.plan import Plan
 from nassay.studies.summary import measured_gaps
 from nassay.tasks.base import Task
-
-_COST_NAMES = {"latency_ms": "predicted_latency_ms"}  # what `Problem.costs` gives is a prediction
-
 
 FRONT = 16  # trained networks whose latency is measured at the end
 
@@ -105,7 +103,7 @@ class Study:
             self._enter(phase)
             self.strategy.tell(self._evaluate(requests, phase))
             if self.strategy.phase != phase:
-                self._tell_gaps()
+                self._tell(phase)
         finalists = self._best_so_far() if self.strategy.finalists is None else self.strategy.finalists
         if not finalists:
             raise NassayError(
@@ -113,8 +111,12 @@ class Study:
             )
         return self._finish(finalists)
 
-    def _tell_gaps(self) -> None:
-        """How well every cheap estimator has ordered the networks trained so far, told along the way."""
+    def _tell(self, phase: str) -> None:
+        """What a finished phase has measured: the latency model's error, how estimators ordered what was trained."""
+        model = self.problem.latency_model
+        if phase == "feasible" and model is not None:
+            self.ledger.put("latency model", asdict(model.error))
+            self.listener.message("  " + prediction_sentence(asdict(model.error)))
         for g in measured_gaps(self.ledger.records(), self.plan.seed):
             if g["kendall_tau"] is not None and g["ci_low"] is not None:
                 interval = f"95 % interval {g['ci_low']:+.2f} to {g['ci_high']:+.2f}, n {g['n']}"
@@ -145,10 +147,14 @@ class Study:
         for architecture in trained:
             if architecture.space != self.space.name:
                 continue
-            for name, value in self.problem.costs(architecture).items():
-                key = (self.evaluator.text(architecture), _COST_NAMES.get(name, name), "")
-                if value is not None and self.ledger.find(key) is None:
-                    rows.append((key, Estimate.of(value)))
+            profile = self.problem.profile(architecture)
+            costs = {name: Estimate.of(getattr(profile, name)) for name in ("params", "macs", "peak_memory_bytes")}
+            if self.problem.latency_model is not None:
+                costs["predicted_latency_ms"] = self.problem.latency_model.estimate(profile)
+            for name, estimate in costs.items():
+                key = (self.evaluator.text(architecture), name, "")
+                if self.ledger.find(key) is None:
+                    rows.append((key, estimate))
         self.ledger.add(rows, phase)
 
     def remaining(self) -> float | None:

@@ -31,6 +31,7 @@ def summarize(ledger: Ledger, plan: Plan) -> dict[str, Any]:
         "random": _candidate(roles.get("random"), rows),
         "gaps": measured_gaps(records, plan.seed),
         "evaluations": by_estimator(records),
+        "latency_model": ledger.get("latency model"),
         "failures": [
             {"architecture": r["architecture"], "estimator": r["estimator"], "reason": r["reason"]}
             for r in records
