@@ -163,9 +163,10 @@ class Cascade(Strategy):
         return self._ranked(records)[:FINALISTS]
 
     def _ranked(self, records: Sequence[Record]) -> list[Architecture]:
-        """The architectures that have a value, by projected accuracy, best first."""
+        """The architectures that have a value, by projected accuracy, then by the accuracy itself, best first."""
         projected = self._projected(records)
-        return sorted(projected, key=lambda a: -projected[a])
+        values = {r.request.architecture: r.value for r in records if r.value is not None}
+        return sorted(projected, key=lambda a: (projected[a], values[a]), reverse=True)
 
     def _projected(self, records: Sequence[Record]) -> dict[Architecture, float]:
         """What each trained network would reach in the finish, by the shape of all curves seen so far."""

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from nassay.errors import NassayError, UserError
-from nassay.strategies.problem import Constraints, with_limits
+from nassay.estimators.devices.onnx_latency import LatencyEstimator
+from nassay.spaces.base import spaces
+from nassay.strategies.problem import Constraints, Problem, with_limits
 from nassay.studies.executors import threads_each, usable_cores
 from nassay.studies.listener import Listener
 from nassay.studies.outcome import Outcome, Result, write_summary_and_report
@@ -78,6 +80,7 @@ def search(
         image_shape=image_shape,
     )
     task = task_from(data, seed=seed, image_shape=image_shape)
+    check_reachable(plan, task)
     folder = Path(out) if out is not None else plan.default_folder()
     with locked(folder):
         claim(folder, plan, task)
@@ -98,6 +101,19 @@ def resume(folder: str | Path, *, listener: Listener | None = None, started: flo
     with locked(folder):
         task = tasks[plan.task].target.load(folder / "task")
         return _run(folder, plan, task, listener or Listener(), started)
+
+
+def check_reachable(plan: Plan, task: Task) -> None:
+    """Compare the limits with the smallest network of the space before anything is written.
+
+    Raises:
+        InfeasibleError: it breaks them; the message has the smallest reachable values.
+    """
+    if not plan.constraints.any:
+        return
+    space = spaces[plan.space].target(task.input_shape, task.num_outputs)
+    latency = LatencyEstimator(space)
+    Problem(space, plan.constraints).check_reachable(lambda a: latency.estimate([a])[0].value or 0.0)
 
 
 def _run(folder: Path, plan: Plan, task: Task, listener: Listener, started: float) -> Result:

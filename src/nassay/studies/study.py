@@ -90,11 +90,10 @@ class Study:
         """Run the strategy, then the finish.
 
         Raises:
-            InfeasibleError: no architecture of the space meets the limits.
+            InfeasibleError: sampling finds no architecture that meets the limits.
             NassayError: no candidate could be trained.
         """
         self._enter("feasible")
-        self.problem.check_reachable(lambda a: self.latency_ms(a) or 0.0)
         while requests := self.strategy.ask():
             if self._out_of_time():
                 self.listener.message("The search's share of the time is over; finishing with the best so far.")
