@@ -79,6 +79,17 @@ def test_survivors_are_the_best_third_and_go_on_to_three_times_the_training(clim
             assert list(after) == best[: max(2, round(len(before) / 3))]
 
 
+def test_near_perfect_accuracies_are_still_told_apart(toy: Space, oracle: Any) -> None:
+    """Projection clips accuracies above 0.995; among those, the better as trained goes on."""
+    problem = Problem(toy, budget=Budget(evaluations=16))
+    strategy, answers = Cascade(problem), oracle(problem)
+    answers.terms += 4
+    easy = Climb(strategy, answers, answers.drive(strategy))
+    first, second, *_ = easy.rungs.values()
+    assert min(first.values()) > 0.995
+    assert list(second) == sorted(first, key=lambda a: -first[a])[: len(second)]
+
+
 def test_every_trained_architecture_was_screened_first(climbs: list[Climb]) -> None:
     for climb in climbs:
         scored: set[Architecture] = set()
