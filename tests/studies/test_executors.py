@@ -73,7 +73,7 @@ def test_no_jobs_need_no_process(executor, tmp_path):
 
 def test_a_worker_is_told_folder_threads_and_device(executor, tmp_path):
     ((_, answer),) = executor(threads=3).run([{"do": "echo"}])
-    assert answer["arguments"] == ["-m", "nassay.studies.worker", str(tmp_path), "3", "cpu"]
+    assert answer["arguments"] == ["-m", "nassay.studies.worker_process", str(tmp_path), "3", "cpu"]
     assert answer["threads"] == "3"
 
 

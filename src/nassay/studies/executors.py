@@ -1,8 +1,8 @@
 """Local worker processes, fed one job at a time.
 
-Each worker is a process of its own (`nassay.studies.worker`), so the user's process, its threads and its random state
-stay untouched, scripts need no main guard, and a worker killed by the system costs one job, which is given to its
-successor.
+Each worker is a process of its own (`nassay.studies.worker_process`), so the user's process, its threads and its
+random state stay untouched, scripts need no main guard, and a worker killed by the system costs one job, which is given
+to its successor.
 """
 
 import json
@@ -32,7 +32,7 @@ class Worker:
         environment = os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
         self._log = (folder / "workers.log").open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "nassay.studies.worker", str(folder), str(threads), device],
+            [sys.executable, "-m", "nassay.studies.worker_process", str(folder), str(threads), device],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

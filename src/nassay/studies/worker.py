@@ -1,21 +1,10 @@
-"""A worker process: trains and scores what it is told, one job at a time.
+"""What a worker does: it trains and scores architectures from specifications in plain data."""
 
-Run as `python -m nassay.studies.worker RUN_FOLDER THREADS DEVICE`. Jobs and answers are JSON, one line each, on
-standard input and output: specifications travel, not objects. When the parent dies its end of the pipe closes, and the
-worker leaves at once; an unfinished training is kept by its checkpoint.
-"""
-
-import json
-import os
-import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -126,36 +115,3 @@ def _plain(estimate: Estimate) -> dict[str, Any]:
         "seconds": estimate.seconds,
         "details": dict(estimate.details),
     }
-
-
-def serve(bench: Callable[[], Bench], jobs: TextIO, answers: TextIO) -> None:
-    """Answer every line of `jobs` until it ends; the end of input, also in mid-job, ends the process."""
-    queue: SimpleQueue[str] = SimpleQueue()
-
-    def read() -> None:
-        for line in jobs:
-            queue.put(line)
-        os._exit(0)
-
-    threading.Thread(target=read, daemon=True).start()
-    ready = bench()
-    while True:
-        job = json.loads(queue.get())
-        try:
-            message = {"answer": answer(ready, job)}
-        except OSError as error:
-            message = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(message), file=answers, flush=True)
-
-
-def main(folder: str, threads: str, device: str) -> None:
-    """Entry point: keep standard output for answers, send everything else to standard error."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    torch.set_num_threads(int(threads))
-    path = Path(folder)
-    serve(lambda: Bench(path, json.loads((path / "plan.json").read_text()), device), sys.stdin, answers)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
