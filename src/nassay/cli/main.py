@@ -16,6 +16,7 @@ import typer
 from nassay.errors import NassayError, UserError
 
 STARTED = time.perf_counter()
+INTERRUPTED = 130
 
 EXIT_CODES = """
 Exit codes: 0 done; 1 no candidate could be trained, or another error of the study; 2 bad input, or limits that cannot
@@ -240,17 +241,16 @@ def print_json(document: Any) -> None:
 def run() -> None:
     """Entry point of the `nassay` command: errors become one message and an exit code."""
     try:
-        app(standalone_mode=False)
+        if app(standalone_mode=False) == INTERRUPTED:  # what typer makes of a KeyboardInterrupt
+            raise KeyboardInterrupt
         sys.stdout.flush()
     except NassayError as error:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        _fail("Interrupted. The same command continues the search.", 130)
+        _fail("Interrupted. The same command continues the search.", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except typer.Exit as leave:
-        sys.exit(leave.exit_code)
     except Exception as error:
         # click's own usage errors know how to show themselves; anything else is a defect and keeps its traceback
         if not hasattr(error, "show") or not hasattr(error, "exit_code"):
