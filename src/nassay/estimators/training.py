@@ -11,6 +11,7 @@ Fidelity reductions: Zhou et al., EcoNAS, CVPR 2020, arXiv:2001.01233. Constant 
 ("warm-up, stable, decay"): Hu et al. 2024, arXiv:2404.06395.
 """
 
+import io
 import math
 import os
 import time
@@ -308,7 +309,9 @@ class Training:
         self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
         partial = self.checkpoint.with_suffix(f".{os.getpid()}.partial")
         try:
-            torch.save(payload, partial)
+            content = io.BytesIO()  # written by torch itself, a full disk would be a RuntimeError
+            torch.save(payload, content)
+            partial.write_bytes(content.getbuffer())
             os.replace(partial, self.checkpoint)
         finally:
             partial.unlink(missing_ok=True)
