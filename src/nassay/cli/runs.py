@@ -1,16 +1,14 @@
 """`nassay status` and `nassay report`: what a run folder's ledger says, whether or not a search is at work on it."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from nassay.errors import UserError
-from nassay.reports.page import write_report
 from nassay.studies.ledger import Ledger
-from nassay.studies.plan import read_plan, write_atomically
-from nassay.studies.summary import report_data, summarize
+from nassay.studies.plan import read_plan
+from nassay.studies.summary import summarize, write_results
 
 
 def read_status(folder: Path) -> dict[str, Any]:
@@ -32,8 +30,7 @@ def rewrite_report(folder: Path) -> tuple[Path, dict[str, Any]]:
         UserError: the folder holds no study.
     """
     summary, ledger = _read(folder)
-    write_atomically(folder / "summary.json", json.dumps(summary, indent=1))
-    return write_report(folder, report_data(summary, ledger)), summary
+    return write_results(folder, summary, ledger), summary
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], Ledger]:

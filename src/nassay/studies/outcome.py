@@ -1,6 +1,5 @@
 """What comes out of a finished study: the sealed test read once, the exported network, summary and report."""
 
-import json
 import platform
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -13,12 +12,10 @@ from torch import nn
 from nassay.estimators.analytic import Analytic
 from nassay.estimators.devices.onnx_latency import measure_latency_ms
 from nassay.exports.bundle import export_best
-from nassay.reports.page import write_report
 from nassay.spaces.base import Architecture, Space
 from nassay.studies.evaluate import job_for
-from nassay.studies.plan import write_atomically
 from nassay.studies.study import Finish, Study
-from nassay.studies.summary import report_data, summarize
+from nassay.studies.summary import summarize, write_results
 from nassay.studies.worker import Bench
 
 LIBRARIES = ("nassay", "torch", "onnxruntime", "onnx", "numpy", "scikit-learn")
@@ -163,9 +160,9 @@ class Outcome:
         }
 
     def _drop_checkpoints(self) -> None:
-        """Keep the finished networks' checkpoints only."""
+        """Keep the finished networks' checkpoints only, and nothing of what killed workers left half-written."""
         keep = {self.bench.checkpoint(r.request.architecture, self.finish.fidelity) for r in self.finish.records}
-        for path in (self.study.folder / "checkpoints").glob("*.pt"):
+        for path in (self.study.folder / "checkpoints").iterdir():
             if path not in keep:
                 path.unlink()
 
@@ -176,6 +173,5 @@ def write_summary_and_report(study: Study, *, finished: bool) -> Result:
     study.ledger.put("versions", {**{name: version(name) for name in LIBRARIES}, "python": platform.python_version()})
     study.clock.touch()
     summary = summarize(study.ledger, study.plan)
-    write_atomically(study.folder / "summary.json", json.dumps(summary, indent=1))
-    write_report(study.folder, report_data(summary, study.ledger))
+    write_results(study.folder, summary, study.ledger)
     return Result(study.folder, summary)

@@ -1,18 +1,21 @@
 """The main job as one function: data in, a trained and exported network out."""
 
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from nassay.errors import NassayError, UserError
+from nassay.errors import NassayError, StudyStoppedError, UserError
 from nassay.estimators.devices.onnx_latency import LatencyEstimator
 from nassay.spaces.base import spaces
 from nassay.strategies.problem import Constraints, Problem, with_limits
 from nassay.studies.executors import threads_each, usable_cores
+from nassay.studies.ledger import Ledger
 from nassay.studies.listener import Listener
 from nassay.studies.outcome import Outcome, Result, write_summary_and_report
-from nassay.studies.plan import Plan, claim, locked, read_plan
+from nassay.studies.plan import PLAN, Plan, claim, locked, read_plan
 from nassay.studies.study import Study
+from nassay.studies.summary import summarize, write_results
 from nassay.tasks.base import Task, tasks
 from nassay.tasks.classification import task_from
 
@@ -80,8 +83,9 @@ def search(
         image_shape=image_shape,
     )
     task = task_from(data, seed=seed, image_shape=image_shape)
-    check_reachable(plan, task)
     folder = Path(out) if out is not None else plan.default_folder()
+    if not (folder / PLAN).exists():
+        check_reachable(plan, task)
     with locked(folder):
         claim(folder, plan, task)
         return _run(folder, plan, task, listener or Listener(), started)
@@ -117,22 +121,36 @@ def check_reachable(plan: Plan, task: Task) -> None:
 
 
 def _run(folder: Path, plan: Plan, task: Task, listener: Listener, started: float) -> Result:
+    with closing(Ledger.in_folder(folder)) as ledger:
+        if ledger.get("state") == "finished":
+            listener.message(f"{folder} holds this study, finished. Give another --out to run it again.")
+            summary = summarize(ledger, plan)
+            write_results(folder, summary, ledger)
+            return Result(folder, summary)
+        ledger.put("state", "running")
     for note in task.notes:
         listener.message(note)
     with Study(folder, plan, task, listener, started=started) as study:
-        if study.ledger.get("state") == "finished":
-            listener.message(f"{folder} holds this study, finished. Give another --out to run it again.")
-            return write_summary_and_report(study, finished=True)
         try:
             return Outcome(study, study.search()).write()
-        except KeyboardInterrupt:
-            write_summary_and_report(study, finished=False)
-            raise
         except UserError:
             raise
-        except NassayError:
-            write_summary_and_report(study, finished=False)
+        except (NassayError, KeyboardInterrupt):
+            _write_what_there_is(study)
             raise
+        except OSError as error:
+            raise StudyStoppedError(
+                f"The system stopped the study in {folder}: {error}. Check free space and write permission, then give "
+                "the same command again; finished evaluations are kept."
+            ) from error
+
+
+def _write_what_there_is(study: Study) -> None:
+    """Summary and report of a study that stops; a disk that is full must not hide why it stops."""
+    try:
+        write_summary_and_report(study, finished=False)
+    except (StudyStoppedError, OSError) as error:
+        study.listener.message(f"There is no report of what was done: {error}")
 
 
 def _device(name: str) -> str:

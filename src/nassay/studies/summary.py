@@ -3,13 +3,16 @@
 Works on a study in any state, finished or killed, and needs no torch.
 """
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from nassay.gaps import gap
-from nassay.reports.data import PREDICTED_LATENCY, TRAINING, ReportData
+from nassay.reports.data import PREDICTED_LATENCY, SUMMARY, TRAINING, ReportData
+from nassay.reports.page import write_report
 from nassay.studies.ledger import Ledger, by_estimator
-from nassay.studies.plan import Plan
+from nassay.studies.plan import Plan, write_atomically
 
 NOT_PROXIES = {TRAINING, "latency_ms", PREDICTED_LATENCY, "peak_memory_bytes"}
 SHOWN_FAILURES = 200
@@ -75,6 +78,12 @@ def report_data(summary: dict[str, Any], ledger: Ledger) -> ReportData:
     records = ledger.records()
     at_bounds = [{**r, "estimator": _at(r["fidelity"])} for r in records if r["estimator"] == TRAINING]
     return ReportData(summary=summary, records=records + at_bounds)  # type: ignore[arg-type]
+
+
+def write_results(folder: Path, summary: dict[str, Any], ledger: Ledger) -> Path:
+    """Write `summary.json` and `report.html` into a run folder; returns the report's path."""
+    write_atomically(folder / SUMMARY, json.dumps(summary, indent=1))
+    return write_report(folder, report_data(summary, ledger))
 
 
 def _gap(name: str, bound: str, cheap: dict[str, Any], true: dict[str, Any], seed: int) -> dict[str, Any]:
