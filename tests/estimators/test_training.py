@@ -181,14 +181,14 @@ def test_a_checkpoint_loads_without_pickled_code(tmp_path: Path) -> None:
 def test_a_failed_save_leaves_the_old_checkpoint_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full_disk(payload: Any, path: Path) -> None:
-        path.write_bytes(b"half a check")
+    def full_disk(path: Path, content: Any) -> None:
+        path.write_text("half a check")
         raise OSError(28, "No space left on device")
 
     path = tmp_path / "a.pt"
     current = run(BOUNDS[:1], lambda: training(path))
     before = path.read_bytes()
-    monkeypatch.setattr(torch, "save", full_disk)
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
     with pytest.raises(OSError, match="No space left"):
         current.run(BOUNDS[1])
     assert path.read_bytes() == before
