@@ -86,11 +86,11 @@ class Registry(Generic[T]):
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
         for module in self._modules:
             import_module(module)
         for point in entry_points(group=f"nassay.{self.noun}"):
             point.load()
+        self._loaded = True
 
 
 def unknown_name(noun: str, name: str, known: Any) -> str:

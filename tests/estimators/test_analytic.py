@@ -1,5 +1,6 @@
 import gc
 import weakref
+from functools import partial
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from nassay.errors import UserError
 from nassay.estimators.analytic import Analytic, Macs, Params, PeakMemory, profile
-from nassay.spaces.base import Architecture, Graph, Space
+from nassay.spaces.base import Architecture, Graph, Layout, Piece, Space
 
 
 class Gate(nn.Module):
@@ -170,9 +171,17 @@ class Wide(Space):
     def canonical(self, architecture):
         return Architecture(self.name, (architecture.choices[0], 0))
 
-    def build(self, architecture, *, width=1.0, head=None):
+    def layout(self, architecture, *, width=1.0):
+        channels = 2 + 2 * architecture.choices[0]
+        same = Piece(("same",), nn.Identity)
+        return Layout(Piece(("conv", channels), partial(self.convolution, channels)), (same,), same, channels)
+
+    def convolution(self, channels):
         type(self).built += 1
-        return nn.Sequential(nn.Conv2d(3, 2 + 2 * architecture.choices[0], 1, bias=False))
+        return nn.Conv2d(3, channels, 1, bias=False)
+
+    def pooled_linear(self, channels):
+        return nn.Identity()
 
     def graph(self, architecture):
         return Graph(("input", "output"), ((0, 1),))
@@ -208,7 +217,7 @@ def test_the_cache_dies_with_its_space():
 
 
 def test_a_network_that_cannot_be_counted_has_a_reason(monkeypatch):
-    monkeypatch.setattr(Wide, "build", lambda *_, **__: nn.Bilinear(3, 3, 1))
+    monkeypatch.setattr(Wide, "convolution", lambda *_: nn.Bilinear(3, 3, 1))
     monkeypatch.setattr(nn.Bilinear, "forward", lambda m, x: torch.cdist(x, m.weight))
     (found,) = Macs(Wide((3, 4, 3), 10)).estimate([Architecture("wide", (0, 0))])
     assert found.value is None

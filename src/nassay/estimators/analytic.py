@@ -87,7 +87,10 @@ def profile(network: nn.Module, input_shape: Sequence[int]) -> Profile:
     Raises:
         UserError: an operation applies weights in a way that has no counting rule.
     """
-    record = trace(network, input_shape)
+    return _profile(trace(network, input_shape))
+
+
+def _profile(record: Trace) -> Profile:
     steps = _steps(record)
     params = sum(p.numel() for p in record.parameters)
     layers = tuple(_layer(step) for step in steps)
@@ -292,10 +295,10 @@ class Analytic:
         """Profile and output shape of one piece on inputs of a shape."""
         key = (piece.key, shape)
         if key not in self._parts:
-            with torch.random.fork_rng(devices=[]), torch.device("meta"), torch.no_grad():
-                module = piece.make().eval()
-                out = module(torch.empty(1, *shape))
-            self._parts[key] = profile(module, shape), tuple(out.shape[1:])
+            with torch.random.fork_rng(devices=[]), torch.device("meta"):
+                module = piece.make()
+            record = trace(module, shape)
+            self._parts[key] = _profile(record), tuple(record.outputs[0].shape[1:])
         return self._parts[key]
 
 

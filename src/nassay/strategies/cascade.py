@@ -160,6 +160,8 @@ class Cascade(Strategy):
             keep = max(FINALISTS, round(len(records) / ETA))
             survivors = yield from self.best_measured(self._ranked(records), keep)
             records = yield [Request(a, "training", self._rung(rung)) for a in survivors]
+            if not any(r.value is not None for r in records):
+                return survivors[:FINALISTS]  # all failed: what the rung before has found still stands
         return self._ranked(records)[:FINALISTS]
 
     def _ranked(self, records: Sequence[Record]) -> list[Architecture]:

@@ -176,9 +176,13 @@ class Study:
         """The best trained architecture in the ledger, or a random one, for a search that was cut short."""
         trained = [r for r in self.ledger.records() if r["estimator"] == "training" and r["value"] is not None]
         trained.sort(key=lambda r: -r["value"])
-        if not trained:
-            return [next(self.problem.stream("random"))]
-        return [self.space.from_string(r["architecture"]) for r in trained[:1]]
+        limit = self.plan.constraints.max_latency_ms
+        for architecture in [self.space.from_string(r["architecture"]) for r in trained] or [
+            next(self.problem.stream("random"))
+        ]:
+            if limit is None or (self.latency_ms(architecture) or limit) < limit:
+                return [architecture]
+        return []
 
     # The finish ----------------------------------------------------------------------------------------------------
 
