@@ -116,7 +116,7 @@ def test_registration_names_a_paper_and_phases(name: str, make: Make) -> None:
 
 def test_fidelities_belong_to_trainings_and_are_bounded_as_the_budget(run: Run, setting: str) -> None:
     for request in run.requests:
-        assert (request.fidelity is not None) == (request.estimator == "training")
+        assert (request.fidelity is not None) == (request.estimator in ("training", "epoch_seconds"))
         if request.fidelity is not None:
             assert (request.fidelity.seconds is not None) == (SETTINGS[setting][1].minutes is not None)
             assert not request.fidelity.final  # the finish is the study's
@@ -151,7 +151,8 @@ def test_trained_architectures_keep_the_latency_limit_by_the_model(run_of: Calla
 
 
 def test_the_training_seconds_asked_for_fit_into_the_search(run_of: Callable[[str], Run]) -> None:
-    bounds = {r.architecture: r.fidelity.seconds for r in run_of("minutes").requests if r.fidelity}  # the last, largest
+    trainings = [r for r in run_of("minutes").requests if r.estimator == "training"]
+    bounds = {r.architecture: r.fidelity.seconds for r in trainings}  # the last, largest
     assert sum(bounds.values()) <= 1.05 * SHORT.search_seconds * SHORT.workers
 
 

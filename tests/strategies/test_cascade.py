@@ -12,6 +12,7 @@ from nassay.estimators.base import Fidelity
 from nassay.spaces.base import Architecture, Space
 from nassay.strategies import Budget, Problem, Record, Strategy
 from nassay.strategies.cascade import PROXIES, Cascade, learning_curve
+from nassay.strategies.problem import FINAL_EPOCHS
 from nassay.strategies.random import Random
 
 SEEDS = range(6)
@@ -69,14 +70,12 @@ def test_proxies_that_know_nothing_lose_their_influence(climbs: list[Climb]) -> 
     assert 0 < len(INFORMED) < len(PROXIES)
 
 
-def test_survivors_are_the_best_third_and_go_on_to_three_times_the_training(climbs: list[Climb]) -> None:
+def test_survivors_are_the_best_third_and_go_on_to_half_of_the_finish(climbs: list[Climb]) -> None:
     for climb in climbs:
-        rungs = list(climb.rungs.items())
-        assert len(rungs) == 3
-        for (low, before), (high, after) in zip(rungs, rungs[1:], strict=False):
-            assert high.epochs == 3 * low.epochs
-            best = sorted(before, key=lambda a, values=before: -values[a])
-            assert list(after) == best[: max(2, round(len(before) / 3))]
+        assert [bound.epochs for bound in climb.rungs] == [FINAL_EPOCHS / 5, FINAL_EPOCHS / 2]
+        before, after = climb.rungs.values()
+        best = sorted(before, key=lambda a, values=before: -values[a])
+        assert list(after) == best[: max(2, round(len(before) / 3))]
 
 
 def test_near_perfect_accuracies_are_still_told_apart(toy: Space, oracle: Any) -> None:

@@ -31,6 +31,7 @@ from nassay.estimators.base import Estimate, Fidelity
 from nassay.tasks.base import Split, Task
 
 FINAL_LOOKS = 15  # evaluations on the way of a final training
+PACE_STEPS = 4  # timed steps of a measurement of pace
 LOOK_ITEMS = 512  # validation items of an evaluation on the way
 
 
@@ -149,6 +150,19 @@ class Training:
         if reason is not None:
             return Estimate.failed(reason, seconds=seconds, **details)
         return Estimate.of(self.state.curve[-1]["validation_accuracy"], seconds=seconds, **details)
+
+    def pace(self, bound: Fidelity) -> Estimate:
+        """Seconds that an epoch takes at the bound's resolution, from a few steps; the training is spent by it."""
+        started = time.perf_counter()
+        self.resolution = bound.resolution
+        with torch.random.fork_rng(devices=[]):
+            self._step(None)
+            before = time.perf_counter()
+            for _ in range(PACE_STEPS):
+                self._step(None)
+        now = time.perf_counter()
+        value = (now - before) / PACE_STEPS * self.steps_per_epoch
+        return Estimate.of(value, seconds=now - started, steps_per_epoch=self.steps_per_epoch)
 
     # The loop ------------------------------------------------------------------------------------------------------
 

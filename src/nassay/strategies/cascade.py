@@ -1,21 +1,23 @@
 """The cascade, nassay's default: from the cheapest estimator to the truth, spending where it pays.
 
 1. Feasible: sample inside the limits (a latency model is fitted first where there is a limit on latency).
-2. Screen: many candidates by zero-cost proxies, aggregated by ranks.
-3. Adapt: train some tens briefly; weigh each proxy, and a surrogate, by how well it ordered them on this very task
-   (ProxyBO's dynamic influence, arXiv:2110.10423); train what the weighted ranks propose. Trained networks are ranked
-   by what their learning curves project for the finish, see `estimators/predictors/learning_curve.py`.
-4. Climb: the best third goes on with its weights to three times the training, and again
+2. Screen: many candidates by zero-cost proxies, aggregated by ranks. Under a wall-clock budget the pace of training is
+   measured on a dozen networks and modelled, and only networks that the finish can train for enough epochs stay.
+3. Adapt: train some to a fifth of the finish; weigh each proxy, and a surrogate, by how well it ordered them on this
+   very task (ProxyBO's dynamic influence, arXiv:2110.10423); train what the weighted ranks propose. Trained networks
+   are ranked by what their learning curves project for the finish, see `estimators/predictors/learning_curve.py`.
+4. Climb: the best third goes on with its weights to half of the finish
    (successive halving, arXiv:1502.07943; EcoNAS's hierarchy, arXiv:2001.01233).
 The finish, full training of the finalists, is the study's and the same for every strategy.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from itertools import cycle, islice
 
 import numpy as np
 
 from nassay.estimators.base import Fidelity
+from nassay.estimators.devices.latency_model import MIN_NETWORKS, LatencyModel
 from nassay.estimators.predictors.influence import (
     combined_rank,
     concordance,
@@ -27,14 +29,18 @@ from nassay.estimators.predictors.learning_curve import CurveModel
 from nassay.estimators.proxies.aggregation import log_rank_sum
 from nassay.spaces.base import Architecture
 from nassay.strategies.base import FINALISTS, Plan, Record, Request, Strategy, strategies
+from nassay.strategies.problem import FINAL_EPOCHS
 
 PROXIES = ("az_expressivity", "az_progressivity", "az_trainability", "az_complexity", "synflow", "naswot")
-SCREEN_SHARE = 0.15  # of the search's time
+SCREEN_SHARE = 0.12  # of the search's time
+PACED = 12  # networks whose pace of training is measured
+FEWEST_EPOCHS, FEWEST_STEPS = 6, 600  # that the finish should give a candidate
+WIDEST = 8  # the fastest candidates get at most so many times the fewest epochs
 FIRST = 8  # candidates whose price decides how many are screened
 CHUNK = 32  # mutants of the best that join the screened at a time
 LARGEST_SCREEN = 4096
-ETA = 3  # survivors are one third, trained three times as long
-RUNGS = 3
+RUNGS = (0.2, 0.5)  # shares of the final training that candidates, and then survivors, are trained to
+ETA = 3  # survivors are one third
 
 Scores = dict[Architecture, dict[str, float | None]]
 
@@ -50,6 +56,7 @@ class Cascade(Strategy):
         self.scores: Scores = {}
         self.trainings: dict[Architecture, Record] = {}
         yield from self._screen()
+        yield from self._learn_pace()
         self.phase = "adapt"
         records = yield from self._adapt()
         self.phase = "climb"
@@ -81,6 +88,37 @@ class Cascade(Strategy):
             self.scores.setdefault(record.request.architecture, {})[record.request.estimator] = record.value
         return sum(r.estimate.seconds for r in records)
 
+    def _learn_pace(self) -> Generator[list[Request], list[Record], None]:
+        """Seconds of an epoch, measured on networks of all sizes, modelled for the others; only under a clock."""
+        self.pace: LatencyModel | None = None
+        self.fewest_epochs = float(FEWEST_EPOCHS)
+        if self.problem.budget.minutes is None:
+            return
+        by_size = self._by_size(self.scores)
+        spread = [by_size[i] for i in np.linspace(0, len(by_size) - 1, PACED).astype(int)] if by_size else []
+        records = yield [Request(a, "epoch_seconds", self._rung(0)) for a in dict.fromkeys(spread)]
+        known = [r for r in records if r.value is not None]
+        if len(known) >= MIN_NETWORKS:
+            profiles = [self.problem.profile(r.request.architecture) for r in known]
+            self.pace = LatencyModel.fit(profiles, [float(r.value or 0.0) for r in known])
+            steps = known[0].estimate.details["steps_per_epoch"]
+            self.fewest_epochs = max(FEWEST_EPOCHS, FEWEST_STEPS / steps)
+
+    def _trainable(self, candidates: Iterable[Architecture]) -> list[Architecture]:
+        """Candidates that the finish trains for enough epochs, not for needlessly many; the fastest tenth anyway."""
+        pool = list(candidates)
+        pace, seconds = self.pace, self.problem.final_fidelity().seconds
+        if pace is None or seconds is None or not pool:
+            return pool
+        epochs = {a: seconds / max(pace.predict(self.problem.profile(a)), 1e-9) for a in pool}
+        fastest = sorted(epochs.values())[-max(1, min(len(pool), max(8, len(pool) // 10)))]
+        low = min(self.fewest_epochs, fastest)
+        inside = [a for a in pool if low <= epochs[a] <= WIDEST * low]
+        return inside or pool
+
+    def _by_size(self, candidates: Iterable[Architecture]) -> list[Architecture]:
+        return sorted(candidates, key=lambda a: (self.problem.profile(a).macs, a))
+
     # 3. Adapt ------------------------------------------------------------------------------------------------------
 
     def _adapt(self) -> Generator[list[Request], list[Record], list[Record]]:
@@ -88,12 +126,12 @@ class Cascade(Strategy):
         count, fidelity = self._count(), self._rung(0)
         random = list(islice(self.problem.stream("random"), max(2, count // 6)))
         yield from self._score(random)
-        sizes = max(1, count // 2 - len(random))
+        sizes = max(1, round(0.6 * (count - len(random))))
         first = list(dict.fromkeys(random + self._best_of_every_size(sizes)))
         records = yield [Request(a, "training", fidelity) for a in first]
         drawn = [r for r in records if r.request.architecture in set(random)]
         while len(records) < count:
-            batch = yield from self._propose(records, min(max(4, count // 4), count - len(records)))
+            batch = yield from self._propose(records, min(max(3, count // 4), count - len(records)))
             if not batch:
                 break
             records = records + (yield [Request(a, "training", fidelity) for a in batch])
@@ -102,7 +140,7 @@ class Cascade(Strategy):
 
     def _best_of_every_size(self, count: int) -> list[Architecture]:
         """The screen's best of each of `count` equal bins by MACs: which size suits the task is not known yet."""
-        by_size = sorted(self.scores, key=lambda a: (self.problem.profile(a).macs, a))
+        by_size = self._by_size(self._trainable(self.scores))
         best = []
         for members in np.array_split(np.arange(len(by_size)), count):
             inside = [by_size[i] for i in members]
@@ -118,12 +156,20 @@ class Cascade(Strategy):
         parents = self._ranked(records)[: max(2, len(records) // 4)]
         mutants = [self.problem.space.mutate(a, rng) for a in islice(cycle(parents), CHUNK)]
         yield from self._score([a for a in mutants if self.problem.admits(a)])
-        pool = [a for a in self.scores if a not in set(trained)]
+        pool = self._near(parents[:1], self._trainable(a for a in self.scores if a not in set(trained)))
         if not pool:
             return []
         sources, weights = self._sources(records, pool)
         order = np.argsort(-combined_rank(sources, weights), kind="stable")
         return [pool[i] for i in order[:count]]
+
+    def _near(self, best: list[Architecture], pool: list[Architecture]) -> list[Architecture]:
+        """Those of the pool that are about as large as the best so far, within a factor of 2.5; all if none is."""
+        if not best:
+            return pool
+        size = self.problem.profile(best[0]).macs
+        near = [a for a in pool if size / 2.5 <= self.problem.profile(a).macs <= 2.5 * size]
+        return near or pool
 
     def _sources(
         self, records: list[Record], pool: list[Architecture]
@@ -156,7 +202,7 @@ class Cascade(Strategy):
 
     def _climb(self, records: list[Record]) -> Generator[list[Request], list[Record], list[Architecture]]:
         """Successive halving with continued training; the finalists keep the latency limit as measured."""
-        for rung in range(1, RUNGS):
+        for rung in range(1, len(RUNGS)):
             keep = max(FINALISTS, round(len(records) / ETA))
             survivors = yield from self.best_measured(self._ranked(records), keep)
             records = yield [Request(a, "training", self._rung(rung)) for a in survivors]
@@ -191,16 +237,20 @@ class Cascade(Strategy):
         return float(details["epochs"] * (final.seconds or 0.0) / details["train_seconds"])
 
     def _count(self) -> int:
-        return self.problem.candidates(scale=0.75)
+        """Candidates to train: what fits into the search beside the screen and the climb."""
+        budget = self.problem.budget
+        if budget.minutes is None:
+            return self.problem.candidates()
+        finals = (0.97 - SCREEN_SHARE) * budget.search_seconds * budget.workers / budget.final_seconds
+        # n candidates to the first rung, n / 3 of them on to the second
+        return budget.trainings(int(finals / (RUNGS[0] + (RUNGS[1] - RUNGS[0]) / ETA)))
 
     def _rung(self, rung: int) -> Fidelity:
-        """Bound of a rung; the rungs together take the time that screening leaves.
-
-        n candidates to s seconds, n/3 of them on to 3s, n/9 on to 9s: n s (1 + 2/3 + 6/9) in all.
-        """
-        price = sum((ETA**r - ETA ** (r - 1)) / ETA**r if r else 1.0 for r in range(RUNGS))
-        seconds = (1 - SCREEN_SHARE) * self.problem.budget.search_seconds * self.problem.budget.workers
-        return self.problem.fidelity(epochs=2 * ETA**rung, seconds=seconds / (price * self._count()) * ETA**rung)
+        """Bound of a rung."""
+        share = RUNGS[rung]
+        return self.problem.fidelity(
+            epochs=max(1, round(share * FINAL_EPOCHS)), seconds=share * self.problem.budget.final_seconds
+        )
 
 
 def learning_curve(record: Record) -> list[tuple[float, float]]:

@@ -252,12 +252,12 @@ class Problem:
         """The bound that the finish will have, as far as it can be foreseen."""
         return self.fidelity(epochs=FINAL_EPOCHS, seconds=self.budget.final_seconds, final=True)
 
-    def candidates(self, scale: float = 1.0) -> int:
-        """How many candidates to train: grows with the square root of the time, so that each gets more of it, too."""
+    def candidates(self) -> int:
+        """How many candidates to train equally: grows with the root of the time, so that each gets more of it, too."""
         if self.budget.minutes is None:
             return self.budget.trainings(self.budget.evaluations or 16)
         core_seconds = self.budget.search_seconds * self.budget.workers
-        return self.budget.trainings(round(min(96.0, max(12.0, scale * core_seconds**0.5))))
+        return self.budget.trainings(round(min(96.0, max(12.0, core_seconds**0.5))))
 
     def single_fidelity(self) -> tuple[int, Fidelity]:
         """For strategies that train all candidates equally: how many, and to what bound."""

@@ -76,7 +76,8 @@ class Evaluator:
             if request.fidelity is None:
                 scored.setdefault(request.architecture, []).append((key, request.estimator))
             else:
-                jobs.append(job_for("train", request.architecture, request.fidelity))
+                kind = "pace" if request.estimator == "epoch_seconds" else "train"
+                jobs.append(job_for(kind, request.architecture, request.fidelity))
                 owners.append([[(key, request.estimator)]])
         items = list(scored.items())
         for start in range(0, len(items), SCORED_TOGETHER):
@@ -94,7 +95,7 @@ class Evaluator:
 
 
 def job_for(kind: str, architecture: Architecture, fidelity: Fidelity) -> Job:
-    """A job on one trained architecture: `train` it up to the bound, or `test` it there."""
+    """A job on one architecture: `train` it up to the bound, measure its `pace`, or `test` it once trained."""
     return {
         "kind": kind,
         "space": architecture.space,

@@ -14,7 +14,7 @@ from nassay.reports.page import write_report
 from nassay.studies.ledger import Ledger, by_estimator
 from nassay.studies.plan import Plan, write_atomically
 
-NOT_PROXIES = {TRAINING, "latency_ms", PREDICTED_LATENCY, "peak_memory_bytes"}
+NOT_PROXIES = {TRAINING, "epoch_seconds", "latency_ms", PREDICTED_LATENCY, "peak_memory_bytes"}
 SHOWN_FAILURES = 200
 
 Row = dict[str, Any]

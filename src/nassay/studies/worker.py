@@ -44,7 +44,11 @@ class Bench:
         """Train or continue one architecture to a bound."""
         return self.training(Architecture(space, tuple(choices)), fidelity).run(fidelity)
 
-    def training(self, architecture: Architecture, fidelity: Fidelity) -> Training:
+    def pace(self, space: str, choices: list[int], fidelity: Fidelity) -> Estimate:
+        """Seconds that a training epoch of an architecture takes here."""
+        return self.training(Architecture(space, tuple(choices)), fidelity, keep=False).pace(fidelity)
+
+    def training(self, architecture: Architecture, fidelity: Fidelity, *, keep: bool = True) -> Training:
         """The architecture's training as its checkpoint left it, or a fresh one."""
         space = self.space(architecture.space)
         seed = int.from_bytes(sha256(f"{self.seed} {architecture}".encode()).digest()[:4], "big")
@@ -55,7 +59,7 @@ class Bench:
             network,
             self.task,
             seed=seed,
-            checkpoint=self.checkpoint(architecture, fidelity),
+            checkpoint=self.checkpoint(architecture, fidelity) if keep else None,
             fidelity=fidelity,
             device=self.device,
         )
@@ -99,7 +103,8 @@ def answer(bench: Bench, job: Job) -> Any:
     if job["kind"] == "test":
         return bench.test(job["space"], job["choices"], Fidelity(**job["fidelity"]))
     try:
-        return _plain(bench.train(job["space"], job["choices"], Fidelity(**job["fidelity"])))
+        do = bench.train if job["kind"] == "train" else bench.pace
+        return _plain(do(job["space"], job["choices"], Fidelity(**job["fidelity"])))
     except OSError:
         raise
     except Exception as error:
