@@ -15,6 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nassay.estimators.proxies import proxies
 from nassay.estimators.training import Recipe
 from nassay.registry import Entry, Registry
@@ -45,11 +47,15 @@ CLAIMS = {
 CONSTANTS = {
     "strategies.problem.SEARCH_SHARE": "of the time; the finish has the rest",
     "strategies.cascade.SCREEN_SHARE": "of the search's time, for the screen",
+    "strategies.cascade.PACED": "networks whose pace of training is measured",
+    "strategies.cascade.FEWEST_EPOCHS": "epochs that the finish should give a candidate",
+    "strategies.cascade.FEWEST_STEPS": "training steps that the finish should give a candidate",
+    "strategies.cascade.WIDEST": "the fastest candidates get at most so many times the fewest epochs",
     "strategies.cascade.LARGEST_SCREEN": "candidates screened at most",
     "strategies.cascade.FIRST": "candidates whose price decides how many are screened",
     "strategies.cascade.CHUNK": "mutants of the best that join the screened at a time",
-    "strategies.cascade.ETA": "one in so many survives, trained so many times as long",
-    "strategies.cascade.RUNGS": "bounds of training before the finish",
+    "strategies.cascade.ETA": "one in so many survives the first bound",
+    "strategies.cascade.RUNGS": "bounds of training before the finish, as shares of the final training",
     "strategies.base.FINALISTS": "networks trained to the end",
     "strategies.base.LATENCY_SAMPLES": "random networks measured for the latency model",
     "strategies.problem.FINAL_EPOCHS": "of the finish without a wall-clock budget",
@@ -110,7 +116,7 @@ def constants() -> str:
     for name, meaning in CONSTANTS.items():
         module, _, constant = name.rpartition(".")
         value = getattr(import_module(f"nassay.{module}"), constant)
-        lines.append(row([f"`{name}`", f"{value:g}", meaning]))
+        lines.append(row([f"`{name}`", ", ".join(f"{v:g}" for v in np.atleast_1d(value)), meaning]))
     return "\n".join(lines) + "\n"
 
 
