@@ -132,22 +132,6 @@ def test_crossover_of_distant_parents_gives_something_new(name: str) -> None:
     assert len(children - {a, b}) >= 3
 
 
-def test_shrinking_never_adds_parameters_and_ends_at_the_smallest(name: str) -> None:
-    space, rng = space_of(name), np.random.default_rng(3)
-    here = space.sample(rng)
-    sizes = [params(space, here)]
-    for _ in range(1000):
-        smaller = space.shrink(here, rng)
-        if smaller is None:
-            break
-        assert space.canonical(smaller) == smaller != here
-        here = smaller
-        sizes.append(params(space, here))
-    assert sizes == sorted(sizes, reverse=True)
-    assert here == space.smallest()
-    assert space.shrink(here, rng) is None
-
-
 def test_scaling_down_never_adds_parameters(name: str) -> None:
     space, rng = space_of(name), np.random.default_rng(6)
     for architecture in [space.sample(rng) for _ in range(3)]:

@@ -187,16 +187,6 @@ class Space(ABC):
         mixed = tuple(int(x if c else y) for x, y, c in zip(a.choices, b.choices, coins, strict=True))
         return self.canonical(Architecture(self.name, mixed))
 
-    def shrink(self, architecture: Architecture, rng: np.random.Generator) -> Architecture | None:
-        """One random choice lowered, for sampling under limits; None where nothing can be lowered."""
-        lowerable = [i for i, c in enumerate(architecture.choices) if c > 0]
-        rng.shuffle(lowerable)
-        for i in lowerable:
-            smaller = self._replace(architecture, i, int(rng.integers(architecture.choices[i])))
-            if smaller != architecture:
-                return smaller
-        return None
-
     def encode(self, architecture: Architecture) -> np.ndarray:
         """One-hot encoding of the canonical choices, float32 array of length sum(options)."""
         here = self.canonical(architecture)

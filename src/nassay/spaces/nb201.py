@@ -11,7 +11,6 @@ a reduction pools with `ceil_mode`, so that odd sizes work; even sizes are not c
 import re
 from functools import partial
 
-import numpy as np
 from torch import Tensor, nn
 
 from nassay.errors import UserError
@@ -212,15 +211,3 @@ class NB201(Space):
             for option in range(len(OPERATIONS))
         }
         return [Architecture(self.name, choices) for choices in sorted(near - {here.choices})]
-
-    def shrink(self, architecture: Architecture, rng: np.random.Generator) -> Architecture | None:
-        """One random edge made cheaper without cutting input from output; None where none can be."""
-        here = self.canonical(architecture)
-        cheaper = [
-            self._replace(here, i, option)
-            for i, choice in enumerate(here.choices)
-            for option in range(len(OPERATIONS))
-            if COST_RANK[OPERATIONS[option]] < COST_RANK[OPERATIONS[choice]]
-        ]
-        alive = [near for near in cheaper if near != here and not self.is_dead(near)]
-        return alive[rng.integers(len(alive))] if alive else None
