@@ -74,7 +74,11 @@ def write_table(arguments: argparse.Namespace) -> None:
             path = folder_of(arguments, strategy, seed) / "summary.json"
             if path.exists() and (summary := json.loads(path.read_text()))["status"] == "finished":
                 runs.append({"strategy": strategy, "seed": seed, **facts(summary)})
-    document = {"command": "python " + " ".join(sys.argv), "minutes": arguments.minutes, "runs": runs}
+    options = f"--minutes {arguments.minutes:g} --seeds {' '.join(map(str, arguments.seeds))}"
+    command = f"python benchmarks/main_job.py {Path(arguments.images).name} {options}"
+    command += " --side-by-side" * arguments.side_by_side
+    document = {"command": command, "minutes": arguments.minutes, "runs": runs}
+    document["methods"] = {"strategy/cascade": {"result": verdict(runs), "command": f"`{command}`"}}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "main_job.json").write_text(json.dumps(document, indent=1) + "\n")
     (RESULTS / "main_job.md").write_text(markdown(document))
@@ -111,19 +115,30 @@ def markdown(document: dict[str, Any]) -> str:
             f"| {share(run['reference_test_accuracy'])} | {share(run['random_test_accuracy'])} | {run['trained']} "
             f"| {run['screened']} | {run['workers']} | {run['seconds']:.0f} |"
         )
-    by = {(r["strategy"], r["seed"]): r for r in document["runs"]}
-    seeds = [s for s in sorted({r["seed"] for r in document["runs"]}) if all((n, s) in by for n in STRATEGIES)]
-    wins = [by["cascade", s]["best_test_accuracy"] for s in seeds]
-    against = {
+    wins, against = compared(document["runs"])
+    if wins:
+        mean = f"Cascade's winner: mean {100 * np.mean(wins):.2f} % over {len(wins)} seeds. Paired differences:"
+        lines += ["", mean, ""]
+        lines += [f"- against {name}: {difference(wins, others)}" for name, others in against.items()]
+    return "\n".join(lines) + "\n"
+
+
+def compared(runs: list[dict[str, Any]]) -> tuple[list[float], dict[str, list[float | None]]]:
+    """The cascade's winners, one a seed, and what each is held against."""
+    by = {(r["strategy"], r["seed"]): r for r in runs}
+    seeds = [s for s in sorted({r["seed"] for r in runs}) if all((n, s) in by for n in STRATEGIES)]
+    return [by["cascade", s]["best_test_accuracy"] for s in seeds], {
         "reference network of the same run": [by["cascade", s]["reference_test_accuracy"] for s in seeds],
         "random draw of the same run": [by["cascade", s]["random_test_accuracy"] for s in seeds],
         "random search, same wall-clock": [by["random", s]["best_test_accuracy"] for s in seeds],
     }
-    if seeds:
-        mean = f"Cascade's winner: mean {100 * np.mean(wins):.2f} % over {len(seeds)} seeds. Paired differences:"
-        lines += ["", mean, ""]
-        lines += [f"- against {name}: {difference(wins, others)}" for name, others in against.items()]
-    return "\n".join(lines) + "\n"
+
+
+def verdict(runs: list[dict[str, Any]]) -> str:
+    """The comparison in one sentence, for the table of methods."""
+    wins, against = compared(runs)
+    parts = [f"against {name} {difference(wins, others)}" for name, others in against.items()]
+    return f"test accuracy {100 * np.mean(wins):.2f} % over {len(wins)} seeds; " + "; ".join(parts) if wins else ""
 
 
 def share(value: float | None) -> str:
