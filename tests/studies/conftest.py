@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 import nassay
-from nassay.estimators.base import Fidelity
-from nassay.spaces.base import spaces
+from nassay.estimators.analytic import Analytic
+from nassay.estimators.base import Estimate, Fidelity
+from nassay.spaces.base import Architecture, Space, spaces
 from nassay.strategies.problem import Constraints
 from nassay.studies import finish as finish_module
+from nassay.studies import search as search_module
 from nassay.studies.ledger import Ledger
 from nassay.studies.outcome import Result
 from nassay.studies.plan import Plan
@@ -128,12 +130,35 @@ def nb201() -> Any:
     return spaces["nb201"].target((1, 8, 8), 3)
 
 
+class Meter:
+    """Stands in for `LatencyEstimator`: 1 ms and another for each million of MACs."""
+
+    def __init__(self, space: Space) -> None:
+        self.analytic = Analytic.of(space)
+
+    def estimate(self, architectures: Sequence[Architecture]) -> list[Estimate]:
+        return [Estimate.of(1 + self.analytic.profile(a).macs / 1e6) for a in architectures]
+
+
+@pytest.fixture
+def meter() -> type[Meter]:
+    """The class `Meter`, which test files cannot import."""
+    return Meter
+
+
+@pytest.fixture(autouse=True)
+def one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers of one thread: on a busy machine two threads that wait for each other are many times slower."""
+    monkeypatch.setattr(search_module, "usable_cores", lambda: 1)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """A real search of this process with one real worker, its final trainings cut to one epoch."""
     folder = tmp_path_factory.mktemp("studies") / "finished"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(finish_module, "FINAL_EPOCHS", 1)
+        patch.setattr(search_module, "usable_cores", lambda: 1)
         return nassay.search(
             images(60), space="resnet", strategy="random", evaluations=4, workers=1, device="cpu", out=folder
         )

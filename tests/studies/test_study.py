@@ -3,8 +3,6 @@ from dataclasses import replace
 import pytest
 
 from nassay.errors import NassayError
-from nassay.estimators.analytic import Analytic
-from nassay.estimators.base import Estimate
 from nassay.strategies.problem import FINAL_EPOCHS, Constraints
 from nassay.studies import evaluate as evaluate_module
 from nassay.studies import study as study_module
@@ -29,21 +27,11 @@ class Heard(Listener):
         self.messages.append(text)
 
 
-class Meter:
-    """Latency by a formula: 1 ms and another for each million of MACs."""
-
-    def __init__(self, space):
-        self.analytic = Analytic.of(space)
-
-    def estimate(self, architectures):
-        return [Estimate.of(1 + self.analytic.profile(a).macs / 1e6) for a in architectures]
-
-
 @pytest.fixture
-def study(tmp_path, task, plan, workers, monkeypatch):
+def study(tmp_path, task, plan, workers, meter, monkeypatch):
     """Makes studies in one run folder, with workers and a latency meter that answer by formulas."""
     monkeypatch.setattr(study_module, "Executor", workers)
-    monkeypatch.setattr(evaluate_module, "LatencyEstimator", Meter)
+    monkeypatch.setattr(evaluate_module, "LatencyEstimator", meter)
     opened = []
 
     def make(listener=None, *, folder="run", **changes):
