@@ -35,8 +35,13 @@ def _registries() -> dict[str, Registry[Any]]:
 
 
 def _plain(info: dict[str, Any]) -> dict[str, Any]:
-    simple = (str, int, float, bool, type(None))
-    return {
-        key: value if isinstance(value, simple) else sorted(value) if isinstance(value, frozenset) else str(value)
-        for key, value in info.items()
-    }
+    """The facts that are for people: texts, numbers, sets of words and shapes; objects of the code are left out."""
+    plain: dict[str, Any] = {}
+    for key, value in info.items():
+        if isinstance(value, str | int | float):
+            plain[key] = value
+        elif isinstance(value, frozenset):
+            plain[key] = sorted(value)
+        elif key == "shape":
+            plain[key] = list(value)
+    return plain

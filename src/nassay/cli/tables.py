@@ -13,9 +13,15 @@ from nassay.reports.formats import DASH, count, digits, duration, milliseconds, 
 from nassay.reports.tables import comparison_table, gap_table
 
 
+def wide_console() -> Console:
+    """Standard output; wide enough for the tables where it is no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
+
+
 def print_result(folder: Path, summary: dict[str, Any]) -> None:
     """The outcome of a search: headline, comparison, gaps, and where the files are."""
-    console = Console()
+    console = wide_console()
     facts: Summary = summary  # type: ignore[assignment]
     console.print(Text(headline(facts), style="bold"))
     console.print(comparison_table(facts))
@@ -29,7 +35,7 @@ def print_result(folder: Path, summary: dict[str, Any]) -> None:
 
 def print_status(found: dict[str, Any]) -> None:
     """State of a run folder."""
-    console = Console()
+    console = wide_console()
     table = _pairs(f"{found['folder']}: {found['status']}")
     best = found["best"]
     rows = {
@@ -50,7 +56,7 @@ def print_status(found: dict[str, Any]) -> None:
 
 def print_profile(found: dict[str, Any]) -> None:
     """Costs that a space offers."""
-    console = Console()
+    console = wide_console()
     shape = "x".join(map(str, found["input_shape"]))
     table = Table(title=f"{found['space']} for {shape}, {found['classes']} classes", title_justify="left")
     for heading in ("", "smallest", "random: min", "10 %", "median", "90 %", "max", "n"):
@@ -71,7 +77,7 @@ def print_profile(found: dict[str, Any]) -> None:
 
 def print_scores(found: dict[str, Any]) -> None:
     """Scores of a user's module."""
-    console = Console()
+    console = wide_console()
     table = Table(title=found["model"], title_justify="left")
     for heading in ("", "value", "better", "seconds", "why there is none"):
         table.add_column(heading, justify="left" if heading in ("", "why there is none") else "right")
@@ -85,7 +91,7 @@ def print_scores(found: dict[str, Any]) -> None:
 
 def print_entries(noun: str, entries: list[dict[str, Any]]) -> None:
     """A registry."""
-    console = Console()
+    console = wide_console()
     table = Table(title=noun, title_justify="left")
     keys = list(dict.fromkeys(k for e in entries for k in e))
     for key in keys:
