@@ -16,11 +16,12 @@ $(READY): pyproject.toml
 demo: $(READY)
 	$(BIN)/nassay search digits --minutes 3 --max-params 100000 --out runs/demo
 
+# one thread a process: torch's threads and the two test processes would fight over the cores
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: $(READY)
-	$(BIN)/python -m pytest -m "slow or not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"
 
 lint: $(READY)
 	$(BIN)/ruff check .
