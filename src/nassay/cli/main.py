@@ -44,7 +44,7 @@ MaxMacs = Annotated[int | None, typer.Option(help="Limit on multiply-accumulates
 MaxMemory = Annotated[
     int | None, typer.Option(help="Limit on weights and largest live activations for one image, in bytes.")
 ]
-Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
 
 
 @app.command(epilog=EXIT_CODES)
@@ -129,7 +129,7 @@ def profile(
     max_params: MaxParams = None,
     max_macs: MaxMacs = None,
     max_peak_memory_bytes: MaxMemory = None,
-    samples: Annotated[int, typer.Option(help="Random architectures to profile.")] = 200,
+    samples: Annotated[int, typer.Option(min=1, help="Random architectures to profile.")] = 200,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -154,10 +154,10 @@ def score(
     ],
     input_shape: Annotated[str, typer.Option("--input", help="CxHxW of one image, such as 3x224x224.")] = "3x32x32",
     classes: Annotated[
-        int, typer.Option(help="Number of classes for random labels; the model's outputs by default.")
+        int, typer.Option(min=0, help="Number of classes for random labels; the model's outputs by default.")
     ] = 0,
     proxies: Annotated[str, typer.Option(help="Comma-separated names, or all; see `nassay list proxies`.")] = "all",
-    batch: Annotated[int, typer.Option(help="Images in the batch of noise that the proxies see.")] = 16,
+    batch: Annotated[int, typer.Option(min=1, help="Images in the batch of noise that the proxies see.")] = 16,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:

@@ -24,9 +24,10 @@ def score_model(
     wanted = proxies.names() if names == "all" else [n.strip() for n in names.split(",")]
     for name in wanted:
         proxies[name]
+    found = _outputs(network, input_shape)
+    outputs = classes or _number_of_outputs(found)
     counts = profile(network, input_shape)
-    outputs = classes or _number_of_outputs(network, input_shape)
-    found = score(network, Batch.noise(input_shape, outputs, batch, seed), wanted, seed=seed)
+    scores = score(network, Batch.noise(input_shape, outputs, batch, seed), wanted, seed=seed)
     return {
         "model": model,
         "input_shape": list(input_shape),
@@ -42,7 +43,7 @@ def score_model(
                 "seconds": round(e.seconds, 4),
                 "direction": proxies[name].info["direction"],
             }
-            for name, e in found.items()
+            for name, e in scores.items()
         },
     }
 
@@ -64,23 +65,27 @@ def load_model(text: str) -> nn.Module:
         network = names[function]()
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(f"{text} raised {type(error).__name__}: {error}") from error
     if not isinstance(network, nn.Module):
         raise UserError(f"{text} must return a torch.nn.Module, it returned {type(network).__name__}.")
     return network
 
 
-def _number_of_outputs(network: nn.Module, input_shape: tuple[int, int, int]) -> int:
+def _outputs(network: nn.Module, input_shape: tuple[int, int, int]) -> Any:
+    """What the network makes of one image of zeros; its mode is left as it was."""
     was_training = network.training
     try:
         with torch.inference_mode():
-            outputs = network.eval()(torch.zeros(1, *input_shape))
+            return network.eval()(torch.zeros(1, *input_shape))
     except Exception as error:
         shape = "x".join(map(str, input_shape))
         raise UserError(f"The model does not take one {shape} image: {type(error).__name__}: {error}") from error
     finally:
         network.train(was_training)
+
+
+def _number_of_outputs(outputs: Any) -> int:
     if not isinstance(outputs, torch.Tensor) or outputs.ndim != 2:
         raise UserError("The model must return one (batch, outputs) tensor; give --classes if it has no such output.")
     return int(outputs.shape[1])

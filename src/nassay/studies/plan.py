@@ -4,6 +4,7 @@ A run folder belongs to one plan and one set of data. The same command continues
 """
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -60,6 +61,10 @@ class Plan:
         for registry, name in ((spaces, self.space), (strategies, self.strategy)):
             registry[name]  # raises for an unknown name
         _ = self.budget  # raises for a budget that is not positive
+        if self.minutes == math.inf:
+            raise UserError("minutes must be finite; a search ends by its budget.")
+        if self.seed < 0:
+            raise UserError(f"seed must not be negative, found {self.seed}.")
 
     @property
     def budget(self) -> Budget:
