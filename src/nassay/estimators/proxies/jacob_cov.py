@@ -24,9 +24,7 @@ EPSILON = 1e-5
     paper="Mellor et al. 2020, arXiv:2006.04647v1",
 )
 def jacob_cov(signal: InputJacobian) -> float:
-    """Score of the spectrum of the correlation matrix of the input gradients, largest when they are
-    uncorrelated.
-    """
+    """Score of the spectrum of the input gradients' correlation matrix, largest when they are uncorrelated."""
     if len(signal.jacobian) < 2:
         raise Unmeasurable("a batch of at least two inputs is needed")
     correlation = torch.corrcoef(signal.jacobian.double())
