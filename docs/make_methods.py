@@ -47,6 +47,10 @@ CLAIMS = {
 CONSTANTS = {
     "strategies.problem.SEARCH_SHARE": "of the time; the finish has the rest",
     "strategies.cascade.SCREEN_SHARE": "of the search's time, for the screen",
+    "strategies.cascade.TRUSTED": "of the candidates are the screen's best of every size",
+    "strategies.cascade.BLIND": "of the candidates are drawn blindly from the trainable",
+    "strategies.cascade.DRAWN": "candidates of all sizes that show what the space offers",
+    "strategies.cascade.HOPELESS": "untrainable draws in a row that end the screen",
     "strategies.cascade.PACED": "networks whose pace of training is measured",
     "strategies.cascade.FEWEST_EPOCHS": "epochs that the finish should give a candidate",
     "strategies.cascade.FEWEST_STEPS": "training steps that the finish should give a candidate",

@@ -1,17 +1,18 @@
 """The cascade, nassay's default: from the cheapest estimator to the truth, spending where it pays.
 
-1. Feasible: sample inside the limits (a latency model is fitted first where there is a limit on latency).
-2. Screen: many candidates by zero-cost proxies, aggregated by ranks. Under a wall-clock budget the pace of training is
-   measured on a dozen networks and modelled, and only networks that the finish can train for enough epochs stay.
-3. Adapt: train some to a fifth of the finish; weigh each proxy, and a surrogate, by how well it ordered them on this
+1. Feasible: sample inside the limits (a latency model is fitted first where there is a limit on latency). Under a
+   wall-clock budget the pace of training is measured on a dozen networks and modelled for the others; only networks
+   that the finish can train for enough epochs are candidates.
+2. Screen: many candidates by zero-cost proxies, aggregated by ranks.
+3. Adapt: train some to a tenth of the finish; weigh each proxy, and a surrogate, by how well it ordered them on this
    very task (ProxyBO's dynamic influence, arXiv:2110.10423); train what the weighted ranks propose. Trained networks
    are ranked by what their learning curves project for the finish, see `estimators/predictors/learning_curve.py`.
-4. Climb: the best third goes on with its weights to half of the finish
+4. Climb: the best quarter goes on with its weights to a third of the finish
    (successive halving, arXiv:1502.07943; EcoNAS's hierarchy, arXiv:2001.01233).
 The finish, full training of the finalists, is the study's and the same for every strategy.
 """
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import cycle, islice
 
 import numpy as np
@@ -33,14 +34,17 @@ from nassay.strategies.problem import FINAL_EPOCHS
 
 PROXIES = ("az_expressivity", "az_progressivity", "az_trainability", "az_complexity", "synflow", "naswot")
 SCREEN_SHARE = 0.12  # of the search's time
+DRAWN = 64  # candidates of all sizes that show what the space offers
+HOPELESS = 500  # untrainable draws in a row that end the screen
 PACED = 12  # networks whose pace of training is measured
 FEWEST_EPOCHS, FEWEST_STEPS = 6, 600  # that the finish should give a candidate
-WIDEST = 8  # the fastest candidates get at most so many times the fewest epochs
+WIDEST = 4  # the fastest candidates get at most so many times the fewest epochs
 FIRST = 8  # candidates whose price decides how many are screened
 CHUNK = 32  # mutants of the best that join the screened at a time
 LARGEST_SCREEN = 4096
-RUNGS = (0.2, 0.5)  # shares of the final training that candidates, and then survivors, are trained to
-ETA = 3  # survivors are one third
+TRUSTED, BLIND = 0.35, 0.15  # shares of the candidates: the screen's best of every size, trainable ones drawn blindly
+RUNGS = (0.1, 0.35)  # shares of the final training that candidates, and then survivors, are trained to
+ETA = 4  # survivors are a quarter
 
 Scores = dict[Architecture, dict[str, float | None]]
 
@@ -55,18 +59,52 @@ class Cascade(Strategy):
         """Screen -> adapt -> climb."""
         self.scores: Scores = {}
         self.trainings: dict[Architecture, Record] = {}
-        yield from self._screen()
         yield from self._learn_pace()
+        yield from self._screen()
         self.phase = "adapt"
         records = yield from self._adapt()
         self.phase = "climb"
         return (yield from self._climb(records))
 
+    # 1. Feasible --------------------------------------------------------------------------------------------------
+
+    def _learn_pace(self) -> Generator[list[Request], list[Record], None]:
+        """Seconds of an epoch, measured on networks of all sizes, modelled for the others; only under a clock."""
+        self.pace: LatencyModel | None = None
+        self.fewest_epochs = float(FEWEST_EPOCHS)
+        if self.problem.budget.minutes is None:
+            return
+        drawn = self._by_size(islice(self.problem.stream("screen", all_sizes=True), DRAWN))
+        spread = dict.fromkeys(drawn[i] for i in np.linspace(0, len(drawn) - 1, PACED).astype(int))
+        records = yield [Request(a, "epoch_seconds", self._rung(0)) for a in spread]
+        known = [r for r in records if r.value is not None]
+        if len(known) >= MIN_NETWORKS:
+            profiles = [self.problem.profile(r.request.architecture) for r in known]
+            self.pace = LatencyModel.fit(profiles, [float(r.value or 0.0) for r in known])
+            steps = known[0].estimate.details["steps_per_epoch"]
+            fastest_tenth = np.quantile([self._epochs_at_finish(a) for a in drawn], 0.9)
+            self.fewest_epochs = min(max(FEWEST_EPOCHS, FEWEST_STEPS / steps), float(fastest_tenth))
+
+    def _epochs_at_finish(self, architecture: Architecture) -> float:
+        """Epochs that the finish will about give a candidate, by the model of the pace."""
+        assert self.pace is not None
+        seconds = self.problem.final_fidelity().seconds or 0.0
+        return seconds / max(self.pace.predict(self.problem.profile(architecture)), 1e-9)
+
+    def _trainable(self, architecture: Architecture) -> bool:
+        """Whether the finish gives a candidate enough epochs, and not needlessly many; without a clock all are."""
+        if self.pace is None:
+            return True
+        return self.fewest_epochs <= self._epochs_at_finish(architecture) <= WIDEST * self.fewest_epochs
+
+    def _by_size(self, candidates: Iterable[Architecture]) -> list[Architecture]:
+        return sorted(candidates, key=lambda a: (self.problem.profile(a).macs, a))
+
     # 2. Screen -----------------------------------------------------------------------------------------------------
 
     def _screen(self) -> Generator[list[Request], list[Record], None]:
-        """Score random feasible candidates; the first chunk's price decides how many the time allows."""
-        stream = self.problem.stream("screen", all_sizes=True)
+        """Score random trainable candidates; the first ones' price decides how many the time allows."""
+        stream = self._trainable_stream()
         seconds = yield from self._score(list(islice(stream, FIRST)))
         wanted = 16 * self.problem.candidates()
         if self.problem.budget.minutes is not None:
@@ -78,6 +116,16 @@ class Cascade(Strategy):
                 return
             yield from self._score(chunk)
 
+    def _trainable_stream(self) -> Iterator[Architecture]:
+        """Random candidates that the finish can train, until too many in a row are not."""
+        misses = 0
+        for architecture in self.problem.stream("screen", all_sizes=True):
+            misses = 0 if self._trainable(architecture) else misses + 1
+            if misses > HOPELESS:
+                return
+            if not misses:
+                yield architecture
+
     def _score(self, candidates: Sequence[Architecture]) -> Generator[list[Request], list[Record], float]:
         """Ask for every proxy of every new candidate; returns the price in seconds."""
         new = [a for a in dict.fromkeys(candidates) if a not in self.scores]
@@ -88,46 +136,16 @@ class Cascade(Strategy):
             self.scores.setdefault(record.request.architecture, {})[record.request.estimator] = record.value
         return sum(r.estimate.seconds for r in records)
 
-    def _learn_pace(self) -> Generator[list[Request], list[Record], None]:
-        """Seconds of an epoch, measured on networks of all sizes, modelled for the others; only under a clock."""
-        self.pace: LatencyModel | None = None
-        self.fewest_epochs = float(FEWEST_EPOCHS)
-        if self.problem.budget.minutes is None:
-            return
-        by_size = self._by_size(self.scores)
-        spread = [by_size[i] for i in np.linspace(0, len(by_size) - 1, PACED).astype(int)] if by_size else []
-        records = yield [Request(a, "epoch_seconds", self._rung(0)) for a in dict.fromkeys(spread)]
-        known = [r for r in records if r.value is not None]
-        if len(known) >= MIN_NETWORKS:
-            profiles = [self.problem.profile(r.request.architecture) for r in known]
-            self.pace = LatencyModel.fit(profiles, [float(r.value or 0.0) for r in known])
-            steps = known[0].estimate.details["steps_per_epoch"]
-            self.fewest_epochs = max(FEWEST_EPOCHS, FEWEST_STEPS / steps)
-
-    def _trainable(self, candidates: Iterable[Architecture]) -> list[Architecture]:
-        """Candidates that the finish trains for enough epochs, not for needlessly many; the fastest tenth anyway."""
-        pool = list(candidates)
-        pace, seconds = self.pace, self.problem.final_fidelity().seconds
-        if pace is None or seconds is None or not pool:
-            return pool
-        epochs = {a: seconds / max(pace.predict(self.problem.profile(a)), 1e-9) for a in pool}
-        fastest = sorted(epochs.values())[-max(1, min(len(pool), max(8, len(pool) // 10)))]
-        low = min(self.fewest_epochs, fastest)
-        inside = [a for a in pool if low <= epochs[a] <= WIDEST * low]
-        return inside or pool
-
-    def _by_size(self, candidates: Iterable[Architecture]) -> list[Architecture]:
-        return sorted(candidates, key=lambda a: (self.problem.profile(a).macs, a))
-
     # 3. Adapt ------------------------------------------------------------------------------------------------------
 
     def _adapt(self) -> Generator[list[Request], list[Record], list[Record]]:
-        """Train random draws and the best of every size by the screen; then what the task itself has taught."""
+        """Train random draws, the screen's best of every size, others unseen; then what the task itself has taught."""
         count, fidelity = self._count(), self._rung(0)
         random = list(islice(self.problem.stream("random"), max(2, count // 6)))
         yield from self._score(random)
-        sizes = max(1, round(0.6 * (count - len(random))))
-        first = list(dict.fromkeys(random + self._best_of_every_size(sizes)))
+        others = count - len(random)
+        screened = self._best_of_every_size(max(1, round(TRUSTED * others)))
+        first = list(dict.fromkeys(random + screened + self._any_trainable(round(BLIND * others))))
         records = yield [Request(a, "training", fidelity) for a in first]
         drawn = [r for r in records if r.request.architecture in set(random)]
         while len(records) < count:
@@ -140,7 +158,7 @@ class Cascade(Strategy):
 
     def _best_of_every_size(self, count: int) -> list[Architecture]:
         """The screen's best of each of `count` equal bins by MACs: which size suits the task is not known yet."""
-        by_size = self._by_size(self._trainable(self.scores))
+        by_size = self._by_size(filter(self._trainable, self.scores))
         best = []
         for members in np.array_split(np.arange(len(by_size)), count):
             inside = [by_size[i] for i in members]
@@ -149,14 +167,21 @@ class Cascade(Strategy):
                 best.append(inside[int(np.argmax([-np.inf if s is None else s for s in log_rank_sum(columns)]))])
         return best
 
+    def _any_trainable(self, count: int) -> list[Architecture]:
+        """Trainable candidates drawn blindly, in case the proxies mislead on this task."""
+        pool = list(filter(self._trainable, self.scores))
+        order = self.problem.rng("any trainable").permutation(len(pool))
+        return [pool[i] for i in order[:count]]
+
     def _propose(self, records: list[Record], count: int) -> Generator[list[Request], list[Record], list[Architecture]]:
         """The best untrained candidates by weighted ranks, from the screened and from mutants of the best trained."""
         rng = self.problem.rng(f"propose {len(records)}")
         trained = [r.request.architecture for r in records]
         parents = self._ranked(records)[: max(2, len(records) // 4)]
         mutants = [self.problem.space.mutate(a, rng) for a in islice(cycle(parents), CHUNK)]
-        yield from self._score([a for a in mutants if self.problem.admits(a)])
-        pool = self._near(parents[:1], self._trainable(a for a in self.scores if a not in set(trained)))
+        yield from self._score([a for a in mutants if self.problem.admits(a) and self._trainable(a)])
+        unseen = [a for a in self.scores if a not in set(trained) and self._trainable(a)]
+        pool = self._near(parents[:1], unseen)
         if not pool:
             return []
         sources, weights = self._sources(records, pool)
@@ -242,7 +267,7 @@ class Cascade(Strategy):
         if budget.minutes is None:
             return self.problem.candidates()
         finals = (0.97 - SCREEN_SHARE) * budget.search_seconds * budget.workers / budget.final_seconds
-        # n candidates to the first rung, n / 3 of them on to the second
+        # n candidates to the first rung, n / ETA of them on to the second
         return budget.trainings(int(finals / (RUNGS[0] + (RUNGS[1] - RUNGS[0]) / ETA)))
 
     def _rung(self, rung: int) -> Fidelity:

@@ -196,12 +196,13 @@ class Problem:
 
         Args:
             purpose: names the random stream.
-            all_sizes: draw the size first, so that small networks are as frequent as large ones.
+            all_sizes: scale every other draw down by a random factor, so that small networks are as frequent as large.
         """
         rng, seen = self.rng(purpose), set()
         misses = 0
         while misses < EXHAUSTED:
-            architecture = self.sample(rng, largest=rng.uniform(SMALLEST_DRAW, 1.0) if all_sizes else 1.0)
+            reduced = all_sizes and rng.random() < 0.5
+            architecture = self.sample(rng, largest=rng.uniform(SMALLEST_DRAW, 1.0) if reduced else 1.0)
             if architecture in seen:
                 misses += 1
                 continue

@@ -69,6 +69,8 @@ class OneNetwork(Space):
     def canonical(self, architecture):
         return Architecture(self.name, (0,))
 
+    def layout(self, architecture, *, width=1.0): ...
+
     def build(self, architecture, *, width=1.0, head=None):
         type(self).built += 1
         return network()
