@@ -11,7 +11,7 @@ import pytest
 from nassay.estimators.base import Fidelity
 from nassay.spaces.base import Architecture, Space
 from nassay.strategies import Budget, Problem, Record, Strategy
-from nassay.strategies.cascade import ETA, PROXIES, RUNGS, Cascade, learning_curve
+from nassay.strategies.cascade import ETA, PROXIES, RUNGS, WIDEST, Cascade, learning_curve
 from nassay.strategies.problem import FINAL_EPOCHS
 from nassay.strategies.random import Random
 
@@ -154,3 +154,12 @@ def test_a_record_gives_its_learning_curve(climbs: list[Climb]) -> None:
     accuracies = [climb.oracle.accuracy(record.request.architecture, epochs) for epochs, _ in curve]
     assert [accuracy for _, accuracy in curve] == pytest.approx(accuracies)
     assert curve[-1] == (record.request.fidelity.epochs, record.value)
+
+
+@pytest.mark.parametrize("minutes", [1, 600])
+def test_candidates_are_those_that_the_finish_can_train(toy: Space, oracle: Any, minutes: float) -> None:
+    """Very slow or very fast, some candidates remain: the range of epochs is moved to where the space is."""
+    strategy = climbed(Cascade, toy, oracle, 0, Budget(minutes=minutes), 0.01).strategy
+    kept = [strategy._epochs_at_finish(a) for a in filter(strategy._trainable, strategy.scores)]
+    assert len(kept) >= 4
+    assert WIDEST * strategy.fewest_epochs >= max(kept) >= min(kept) >= strategy.fewest_epochs

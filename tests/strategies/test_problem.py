@@ -173,13 +173,13 @@ def test_a_stream_ends_with_the_space(toy: Space) -> None:
     assert {a.choices for a in problem.stream("any")} == set(inside)
 
 
-def test_draws_of_all_sizes_are_smaller(toy: Space) -> None:
+def test_every_other_draw_of_all_sizes_is_smaller(toy: Space) -> None:
     problem = Problem(toy)
     usual, all_sizes = (
         [problem.profile(a).params for a in islice(problem.stream("any", all_sizes=flag), 100)]
         for flag in (False, True)
     )
-    assert np.mean(all_sizes) < 0.7 * np.mean(usual)
+    assert np.mean(all_sizes) < 0.9 * np.mean(usual)
     assert min(all_sizes) < min(usual)
 
 

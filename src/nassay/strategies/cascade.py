@@ -82,8 +82,8 @@ class Cascade(Strategy):
             profiles = [self.problem.profile(r.request.architecture) for r in known]
             self.pace = LatencyModel.fit(profiles, [float(r.value or 0.0) for r in known])
             steps = known[0].estimate.details["steps_per_epoch"]
-            fastest_tenth = np.quantile([self._epochs_at_finish(a) for a in drawn], 0.9)
-            self.fewest_epochs = min(max(FEWEST_EPOCHS, FEWEST_STEPS / steps), float(fastest_tenth))
+            slow, fast = np.quantile([self._epochs_at_finish(a) for a in drawn], [0.1, 0.9])
+            self.fewest_epochs = float(np.clip(max(FEWEST_EPOCHS, FEWEST_STEPS / steps), slow, fast))
 
     def _epochs_at_finish(self, architecture: Architecture) -> float:
         """Epochs that the finish will about give a candidate, by the model of the pace."""
