@@ -23,7 +23,9 @@ ROW = ("architecture", "test_accuracy", "validation_accuracy", "params", "macs",
 def one_core() -> None:
     """Runs in the child before the command: one worker on one core has one thread, also on busy machines."""
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        cores = sorted(os.sched_getaffinity(0))
+        number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+        os.sched_setaffinity(0, {cores[number % len(cores)]})
 
 
 class Running:
@@ -49,7 +51,7 @@ class Running:
             if "nassay.studies.worker_process" in " ".join(p.cmdline())
         ]
 
-    def wait_for(self, happened: Callable[[], Any], seconds: float = 120) -> Any:
+    def wait_for(self, happened: Callable[[], Any], seconds: float = 200) -> Any:
         """Wait until something has happened while the command is at work; None if the command ended before."""
         deadline = time.monotonic() + seconds
         while self.process.poll() is None:

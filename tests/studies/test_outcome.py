@@ -1,12 +1,19 @@
 import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
 
+from nassay.estimators.devices.onnx_latency import Latency
 from nassay.spaces.base import spaces
+from nassay.strategies.problem import Constraints
+from nassay.studies import outcome as outcome_module
 from nassay.studies.ledger import Ledger
+from nassay.studies.outcome import Outcome
 from nassay.tasks.classification import Classification
 
 NETWORK = (
@@ -116,3 +123,59 @@ def test_the_gaps_of_counts_against_training_are_stated(finished):
     assert ("params", "training@epochs=4") in gaps
     assert gaps["params", "training@epochs=4"]["n"] == 4
     assert ("training@epochs=4", "training@epochs=1,final") in gaps
+
+
+# Which finalist is exported under a limit on latency ---------------------------------------------------------------
+
+
+@pytest.fixture
+def exported(plan, monkeypatch):
+    """exported(limit, **{finalist: latency of its file}) -> exported in this order, rows, what was said."""
+
+    def call(limit, **latencies):
+        done, said = [], []
+        study = SimpleNamespace(
+            plan=replace(plan, constraints=Constraints(max_latency_ms=limit)),
+            folder=Path("run"),
+            evaluator=SimpleNamespace(text=str),
+            task=SimpleNamespace(input_shape=(1, 8, 8)),
+            listener=SimpleNamespace(message=said.append),
+        )
+        outcome = Outcome.__new__(Outcome)
+        outcome.study = study
+        outcome._candidates = lambda: list(latencies)
+        outcome._export_one = lambda architecture, row: done.append(architecture)
+        monkeypatch.setattr(
+            outcome_module,
+            "measure_latency_ms",
+            lambda model, shape: Latency(*[latencies[done[-1]]] * 3, 1, 1, 5, 5, "", ""),
+        )
+        found = outcome._export(dict.fromkeys(latencies, {}))
+        return done, found, said
+
+    return call
+
+
+def test_without_a_limit_the_best_is_exported(exported):
+    done, found, said = exported(None, a=9.0, b=1.0)
+    assert (done, list(found), said) == (["a"], ["a"], [])
+    assert found["a"]["latency_ms"] == 9.0
+
+
+def test_a_finalist_whose_file_is_too_slow_is_passed_over(exported):
+    done, found, said = exported(2.0, a=2.5, b=1.5, c=0.5)
+    assert done == ["a", "b"]
+    assert next(iter(found)) == "b"  # the winner; `a` keeps its measured latency
+    assert {k: v["latency_ms"] for k, v in found.items()} == {"a": 2.5, "b": 1.5}
+    assert said == []
+
+
+def test_that_no_file_keeps_the_limit_is_said(exported):
+    _, _, said = exported(1.0, a=2.5, b=1.5)
+    assert said == ["No exported finalist keeps the latency limit as measured at the end."]
+
+
+def test_that_there_is_nothing_to_export_is_said(exported):
+    done, found, said = exported(None)
+    assert (done, found) == ([], {})
+    assert said == ["No finalist could be trained to the end, so there is nothing to export."]
