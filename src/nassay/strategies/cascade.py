@@ -3,7 +3,7 @@
 1. Feasible: sample inside the limits (a latency model is fitted first where there is a limit on latency). Under a
    wall-clock budget the pace of training is measured on a dozen networks and modelled for the others; only networks
    that the finish can train for enough epochs are candidates.
-2. Screen: many candidates by zero-cost proxies, aggregated by ranks.
+2. Screen: many candidates by zero-cost proxies and their number of parameters, aggregated by ranks.
 3. Adapt: train some to a tenth of the finish; weigh each proxy, and a surrogate, by how well it ordered them on this
    very task (ProxyBO's dynamic influence, arXiv:2110.10423); train what the weighted ranks propose. Trained networks
    are ranked by what their learning curves project for the finish, see `estimators/predictors/learning_curve.py`.
@@ -33,6 +33,7 @@ from nassay.strategies.base import FINALISTS, Plan, Record, Request, Strategy, s
 from nassay.strategies.problem import FINAL_EPOCHS
 
 PROXIES = ("az_expressivity", "az_progressivity", "az_trainability", "az_complexity", "synflow", "naswot")
+SOURCES = (*PROXIES, "params")  # the number of parameters is counted, not asked for
 SCREEN_SHARE = 0.12  # of the search's time
 DRAWN = 64  # candidates of all sizes that show what the space offers
 HOPELESS = 500  # untrainable draws in a row that end the screen
@@ -97,8 +98,13 @@ class Cascade(Strategy):
             return True
         return self.fewest_epochs <= self._epochs_at_finish(architecture) <= WIDEST * self.fewest_epochs
 
+    def _size(self, architecture: Architecture) -> float:
+        """What training an architecture costs: seconds of an epoch where the pace is known, else MACs."""
+        profile = self.problem.profile(architecture)
+        return self.pace.predict(profile) if self.pace is not None else profile.macs
+
     def _by_size(self, candidates: Iterable[Architecture]) -> list[Architecture]:
-        return sorted(candidates, key=lambda a: (self.problem.profile(a).macs, a))
+        return sorted(candidates, key=lambda a: (self._size(a), a))
 
     # 2. Screen -----------------------------------------------------------------------------------------------------
 
@@ -134,6 +140,8 @@ class Cascade(Strategy):
         records = yield [Request(a, proxy) for a in new for proxy in PROXIES]
         for record in records:
             self.scores.setdefault(record.request.architecture, {})[record.request.estimator] = record.value
+        for architecture in new:
+            self.scores[architecture]["params"] = float(self.problem.profile(architecture).params)
         return sum(r.estimate.seconds for r in records)
 
     # 3. Adapt ------------------------------------------------------------------------------------------------------
@@ -157,13 +165,13 @@ class Cascade(Strategy):
         return records
 
     def _best_of_every_size(self, count: int) -> list[Architecture]:
-        """The screen's best of each of `count` equal bins by MACs: which size suits the task is not known yet."""
+        """The screen's best of each of `count` equal bins by size: which size suits the task is not known yet."""
         by_size = self._by_size(filter(self._trainable, self.scores))
         best = []
         for members in np.array_split(np.arange(len(by_size)), count):
             inside = [by_size[i] for i in members]
             if inside:
-                columns = [[self.scores[a][p] for a in inside] for p in PROXIES]
+                columns = [[self.scores[a][s] for a in inside] for s in SOURCES]
                 best.append(inside[int(np.argmax([-np.inf if s is None else s for s in log_rank_sum(columns)]))])
         return best
 
@@ -192,8 +200,8 @@ class Cascade(Strategy):
         """Those of the pool that are about as large as the best so far, within a factor of 2.5; all if none is."""
         if not best:
             return pool
-        size = self.problem.profile(best[0]).macs
-        near = [a for a in pool if size / 2.5 <= self.problem.profile(a).macs <= 2.5 * size]
+        size = self._size(best[0])
+        near = [a for a in pool if size / 2.5 <= self._size(a) <= 2.5 * size]
         return near or pool
 
     def _sources(
@@ -202,8 +210,8 @@ class Cascade(Strategy):
         """Scores of the pool by each source, and the source's influence from its order of the trained architectures."""
         truth_by = self._projected(records)
         trained, truth = list(truth_by), list(truth_by.values())
-        concordances = {p: concordance([self.scores[a][p] for a in trained], truth) for p in PROXIES}
-        sources: dict[str, list[float | None]] = {p: [self.scores[a][p] for a in pool] for p in PROXIES}
+        concordances = {s: concordance([self.scores[a][s] for a in trained], truth) for s in SOURCES}
+        sources: dict[str, list[float | None]] = {s: [self.scores[a][s] for a in pool] for s in SOURCES}
         if len(trained) >= 4:
             features = self._features(trained)
             held_out = held_out_predictions(features, truth, self.problem.seed)
