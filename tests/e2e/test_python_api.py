@@ -23,6 +23,7 @@ data = Images()
 """
 SEARCH = """
 import nassay, random, torch
+import sklearn.ensemble  # importing it draws from `random`
 random.seed(1), np.random.seed(1), torch.manual_seed(1)
 state = random.getstate(), np.random.get_state()[1].tolist(), torch.random.get_rng_state().tolist()
 result = nassay.search(data, space="resnet", strategy="random", evaluations=4, workers=1, out="run",
