@@ -72,16 +72,16 @@ class Registry(Generic[T]):
 
     def __iter__(self) -> Iterator[Entry[T]]:
         self._load()
-        return iter(self._entries.values())
+        return iter([self._entries[name] for name in self.names()])
 
     def __contains__(self, name: str) -> bool:
         self._load()
         return name in self._entries
 
     def names(self) -> list[str]:
-        """All names, in order of registration."""
+        """All names, sorted: the order of imports must not show."""
         self._load()
-        return list(self._entries)
+        return sorted(self._entries)
 
     def _load(self) -> None:
         if self._loaded:
