@@ -160,6 +160,22 @@ def test_data_that_cannot_be_written_stops_before_there_is_a_plan(plan, task, tm
     assert not (tmp_path / PLAN).exists()
 
 
+def test_data_that_were_cut_on_a_full_disk_are_noticed(plan, task, tmp_path, monkeypatch):
+    save = np.save
+
+    def cut(path, array, **options):
+        save(path, array, **options)
+        path.write_bytes(path.read_bytes()[:-10])
+
+    monkeypatch.setattr(np, "save", cut)
+    with pytest.raises(StudyStoppedError, match="The data cannot be written"):
+        claim(tmp_path, plan, task)
+    assert not (tmp_path / "task").exists()
+    monkeypatch.undo()
+    claim(tmp_path, plan, task)
+    assert Classification.load(tmp_path / "task").fingerprint() == task.fingerprint()
+
+
 def test_a_folder_without_a_study_is_named(tmp_path):
     with pytest.raises(UserError, match=r"holds no study: there is no plan\.json in it"):
         read_plan(tmp_path)

@@ -166,6 +166,20 @@ def test_a_worker_process_answers_on_standard_output_alone_and_leaves_with_its_p
     assert "Traceback" in errors  # for workers.log
 
 
+def test_a_worker_without_data_says_so_instead_of_failing_candidates(folder, network):
+    (folder / "task" / "x_train.npy").write_bytes(b"cut")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nassay.studies.worker_process", folder, "1", "cpu"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    process.stdin.write(json.dumps(job_of(network, epochs=1)) + "\n")
+    process.stdin.flush()
+    assert "holds no complete saved task" in json.loads(process.stdout.readline())["error"]
+    process.communicate()
+
+
 def test_a_worker_that_starts_leaves_with_its_parent_before_it_has_done_a_job(folder):
     process = subprocess.run(
         [sys.executable, "-v", "-m", "nassay.studies.worker_process", folder, "1", "cpu"],

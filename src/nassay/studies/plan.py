@@ -160,8 +160,9 @@ def save_task(folder: Path, task: Task) -> None:
     try:
         task.save(partial)
         (partial / "fingerprint.json").write_text(json.dumps(task.fingerprint()), "utf-8")
+        type(task).load(partial)  # numpy does not notice that the last bytes of an array did not fit on the disk
         os.replace(partial, folder / "task")
-    except OSError as error:
+    except (OSError, UserError) as error:
         raise StudyStoppedError(f"The data cannot be written to {folder}: {error}.") from error
 
 

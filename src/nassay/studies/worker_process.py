@@ -35,16 +35,17 @@ def main(folder: str, threads: str, device: str) -> None:
     jobs = incoming(sys.stdin)
     import torch
 
+    from nassay.errors import NassayError
     from nassay.studies.worker import Bench, answer
 
     torch.set_num_threads(int(threads))
-    path = Path(folder)
-    bench = Bench(path, json.loads((path / "plan.json").read_text("utf-8")), device)
+    path, bench = Path(folder), None
     while True:
         job = json.loads(jobs.get())
         try:
+            bench = bench or Bench(path, json.loads((path / "plan.json").read_text("utf-8")), device)
             message = {"answer": answer(bench, job)}
-        except OSError as error:
+        except (OSError, NassayError) as error:  # of the system or of the run folder, not of the candidate
             message = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(message), file=answers, flush=True)
 
