@@ -56,6 +56,7 @@ CONSTANTS = {
     "strategies.cascade.FEWEST_STEPS": "training steps that the finish should give a candidate",
     "strategies.cascade.WIDEST": "the fastest candidates get at most so many times the fewest epochs",
     "strategies.cascade.LARGEST_SCREEN": "candidates screened at most",
+    "strategies.cascade.SAMPLING_SECONDS": "to draw and count a candidate, beside its proxies",
     "strategies.cascade.FIRST": "candidates whose price decides how many are screened",
     "strategies.cascade.CHUNK": "mutants of the best that join the screened at a time",
     "strategies.cascade.ETA": "one in so many survives the first bound",

@@ -40,6 +40,7 @@ HOPELESS = 500  # untrainable draws in a row that end the screen
 PACED = 12  # networks whose pace of training is measured
 FEWEST_EPOCHS, FEWEST_STEPS = 6, 600  # that the finish should give a candidate
 WIDEST = 4  # the fastest candidates get at most so many times the fewest epochs
+SAMPLING_SECONDS = 0.06  # to draw and count a candidate; measured by benchmarks/screening_speed.py
 FIRST = 8  # candidates whose price decides how many are screened
 CHUNK = 32  # mutants of the best that join the screened at a time
 LARGEST_SCREEN = 4096
@@ -114,8 +115,9 @@ class Cascade(Strategy):
         seconds = yield from self._score(list(islice(stream, FIRST)))
         wanted = 16 * self.problem.candidates()
         if self.problem.budget.minutes is not None:
-            share = SCREEN_SHARE * self.problem.budget.search_seconds * self.problem.budget.workers
-            wanted = int(min(LARGEST_SCREEN, share / max(seconds, 1e-6) * FIRST))
+            budget = self.problem.budget
+            price = seconds / FIRST / budget.workers + SAMPLING_SECONDS
+            wanted = int(min(LARGEST_SCREEN, SCREEN_SHARE * budget.search_seconds / price))
         while len(self.scores) < wanted:
             chunk = list(islice(stream, min(CHUNK * 4, wanted - len(self.scores))))
             if not chunk:
