@@ -172,3 +172,33 @@ def test_an_earlier_export_and_leftovers_are_replaced(tmp_path):
     (tmp_path / ".best.previous").mkdir()
     bundle._publish(partial, best)
     assert [str(f.relative_to(tmp_path)) for f in tmp_path.rglob("*")] == ["best", "best/new.txt"]
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+import torch
+from torch import nn
+from nassay.exports import export_best
+
+class Same(nn.Module):
+    def forward(self, x):
+        return x * 1.0
+
+network = nn.Sequential(nn.Flatten(), nn.Linear(64, int(sys.argv[3])))
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+try:
+    export_best(Path(sys.argv[1]), network, input_shape=(1, 8, 8), preprocessing={}, classes=["a"], normalizer=Same(),
+                sample=torch.zeros(2, 1, 8, 8), architecture={}, metrics={}, rebuild=lambda: network)
+except OSError as error:
+    print("OSError", error)
+"""
+
+
+@pytest.mark.parametrize(("limit", "outputs"), [(5_000, 64), (8_000, 2)], ids=["weights", "program"])
+def test_a_full_disk_is_an_error_of_the_system_and_leaves_nothing(tmp_path, limit, outputs):
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, tmp_path, str(limit), str(outputs)], capture_output=True, text=True
+    )
+    assert done.stdout.startswith("OSError"), done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,7 @@
 """The best network as a folder of files, checked against the trained module before the folder appears."""
 
 import copy
+import io
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ from typing import Any
 
 import onnxruntime
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
@@ -79,6 +81,7 @@ def export_best(
 
     Raises:
         ExportMismatchError: the logits are not finite, or a file's logits differ from the module's.
+        OSError: a file cannot be written; nothing is left of the others.
     """
     start = time.perf_counter()
     deployed = nn.Sequential(copy.deepcopy(normalizer), copy.deepcopy(network)).cpu().eval()
@@ -104,14 +107,19 @@ def export_best(
 
 def _write(folder: Path, deployed: nn.Module, facts: dict[str, Any]) -> None:
     input_shape = facts["input_shape"]
-    save_model(deployed, str(folder / "model.safetensors"))
+    try:
+        save_model(deployed, str(folder / "model.safetensors"))
+    except SafetensorError as error:
+        raise OSError(f"model.safetensors cannot be written: {error}") from error
     (folder / "model.onnx").write_bytes(to_onnx(deployed, input_shape, metadata=facts))
     program = torch.export.export(
         deployed,
         (torch.zeros(2, *input_shape),),
         dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
     )
-    torch.export.save(program, folder / "model.pt2", extra_files={"facts.json": json.dumps(facts)})
+    content = io.BytesIO()  # written by torch itself, a full disk would end the process
+    torch.export.save(program, content, extra_files={"facts.json": json.dumps(facts)})
+    (folder / "model.pt2").write_bytes(content.getbuffer())
     (folder / "architecture.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
     (folder / "README.md").write_text(readme(facts), "utf-8")
 
