@@ -1,9 +1,11 @@
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from nassay.studies import clock as clock_module
 from nassay.studies.clock import Clock
+from nassay.studies.ledger import Ledger
 
 
 @pytest.fixture
@@ -84,3 +86,12 @@ def test_the_time_is_written_at_most_so_often(ledger, hand):
     clock.touch(every=2.0)
     assert ledger.sessions()[0]["seconds"] == 2.0
     assert ledger.sessions()[0]["phases"] == {"start": 0.0, "search": 2.0}
+
+
+def test_a_stopped_clock_writes_no_more(tmp_path: Path) -> None:
+    ledger = Ledger.in_folder(tmp_path)
+    clock = Clock(ledger)
+    clock.stop()
+    written = ledger.sessions()
+    clock.touch()
+    assert ledger.sessions() == written

@@ -29,6 +29,7 @@ class Clock:
         self._phase: str | None = None
         self._phase_began = self._started
         self._last_touch = self._started
+        self._stopped = False
 
     def elapsed(self) -> float:
         """Seconds spent, this session and earlier ones."""
@@ -58,10 +59,15 @@ class Clock:
     def touch(self, *, every: float = 0.0) -> None:
         """Write the session's time to the ledger, at most once in `every` seconds."""
         now = time.perf_counter()
-        if now - self._last_touch >= every:
+        if not self._stopped and now - self._last_touch >= every:
             self._book()
             self._last_touch = now
             self._ledger.touch_session(self._number, now - self._started, self._phases)
+
+    def stop(self) -> None:
+        """Write the session's time for the last time: the summary and the ledger then say the same."""
+        self.touch()
+        self._stopped = True
 
     def _book(self) -> None:
         now = time.perf_counter()

@@ -171,7 +171,7 @@ def write_summary_and_report(study: Study, *, finished: bool) -> Result:
     """`summary.json` and `report.html` from the ledger as it stands."""
     study.ledger.put("state", "finished" if finished else "stopped")
     study.ledger.put("versions", {**{name: version(name) for name in LIBRARIES}, "python": platform.python_version()})
-    study.clock.touch()
+    study.clock.stop()
     summary = summarize(study.ledger, study.plan)
     write_results(study.folder, summary, study.ledger)
     return Result(study.folder, summary)
