@@ -24,11 +24,9 @@ class Evaluator:
     """Pays for what the ledger does not hold yet.
 
     Args:
-        space: of the study; architectures of other spaces are named in `others`.
-        others: further spaces whose architectures may be asked for (the reference network's).
+        spaces: by name: the study's, and the reference network's.
         ledger: of the study.
-        executor: workers for trainings and proxies.
-        latency: measures latency in this process.
+        executor: workers for trainings, pace and proxies.
     """
 
     def __init__(
