@@ -34,17 +34,17 @@ from nassay.strategies.problem import FINAL_EPOCHS
 
 PROXIES = ("az_expressivity", "az_progressivity", "az_trainability", "az_complexity", "synflow", "naswot")
 SOURCES = (*PROXIES, "params")  # the number of parameters is counted, not asked for
-SCREEN_SHARE = 0.12  # of the search's time
+SCREEN_SHARE = 0.06  # of the search's time
 DRAWN = 64  # candidates of all sizes that show what the space offers
 HOPELESS = 500  # untrainable draws in a row that end the screen
 PACED = 12  # networks whose pace of training is measured
-FEWEST_EPOCHS, FEWEST_STEPS = 6, 600  # that the finish should give a candidate
-WIDEST = 4  # the fastest candidates get at most so many times the fewest epochs
+FEWEST_EPOCHS, FEWEST_STEPS = 12, 1000  # that the finish should give a candidate
+WIDEST = 8  # the fastest candidates get at most so many times the fewest epochs
 SAMPLING_SECONDS = 0.06  # to draw and count a candidate; measured by benchmarks/screening_speed.py
 FIRST = 8  # candidates whose price decides how many are screened
 CHUNK = 32  # mutants of the best that join the screened at a time
 LARGEST_SCREEN = 4096
-TRUSTED, BLIND = 0.35, 0.15  # shares of the candidates: the screen's best of every size, trainable ones drawn blindly
+TRUSTED, BLIND = 0.3, 0.3  # shares of the candidates: the screen's best of every size, trainable ones drawn blindly
 RUNGS = (0.1, 0.35)  # shares of the final training that candidates, and then survivors, are trained to
 ETA = 4  # survivors are a quarter
 
