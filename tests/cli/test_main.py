@@ -107,6 +107,12 @@ def test_resume_takes_a_folder(nassay, asked):
     assert asked["data"] == Path("runs/a")
 
 
+def test_options_that_a_resumed_study_would_ignore_are_refused(nassay, asked):
+    code, out, err = nassay("search", "--resume", "runs/a", "--minutes", "5", "--seed", "0")
+    assert (code, out, asked) == (2, "", {})
+    assert "--minutes, --seed would be ignored" in " ".join(err.split())
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [(UserError("the limit"), 2), (StudyBusyError("held"), 3), (StudyStoppedError("full disk"), 4)],

@@ -49,6 +49,7 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
 
 @app.command(epilog=EXIT_CODES)
 def search(
+    context: typer.Context,
     data: Annotated[
         str | None,
         typer.Argument(
@@ -94,6 +95,8 @@ def search(
 
     if (data is None) == (resume is None):
         raise UserError("Give the images, or --resume RUN_FOLDER: exactly one of them.")
+    if resume is not None:
+        refuse_other_options(context, "resume", "as_json")
     with Display() as display:
         if resume is not None:
             result = job.resume(resume, listener=display, started=STARTED)
@@ -231,6 +234,25 @@ def parse_shape(text: str) -> tuple[int, int, int]:
         raise UserError(f"An image shape is CxHxW, such as 3x32x32, found {text!r}.")
     c, h, w = (int(p) for p in parts)
     return c, h, w
+
+
+def refuse_other_options(context: typer.Context, *allowed: str) -> None:
+    """Check that no parameter but these was given on the command line.
+
+    Raises:
+        UserError: another one was; it would be ignored.
+    """
+    given = [p.opts[0] for p in context.command.params if p.name not in allowed and _was_given(context, p.name)]
+    if given:
+        raise UserError(
+            f"--resume goes on with the settings that the run folder keeps; {', '.join(given)} would be ignored. "
+            "Leave them out, or start a new search with another --out."
+        )
+
+
+def _was_given(context: typer.Context, name: str | None) -> bool:
+    source = context.get_parameter_source(name) if name else None
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def print_json(document: Any) -> None:

@@ -1,6 +1,7 @@
 """What comes out of a finished study: the sealed test read once, the exported network, summary and report."""
 
 import platform
+import shutil
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -9,15 +10,18 @@ from typing import Any
 import torch
 from torch import nn
 
+from nassay.errors import NassayError
 from nassay.estimators.analytic import Analytic
-from nassay.estimators.devices.onnx_latency import measure_latency_ms
+from nassay.estimators.devices.onnx_latency import Latency, measure_latency_ms
 from nassay.exports.bundle import export_best
 from nassay.spaces.base import Architecture, Space
+from nassay.strategies.base import ranked
 from nassay.studies.evaluate import job_for
 from nassay.studies.study import Finish, Study
 from nassay.studies.summary import summarize, write_results
 from nassay.studies.worker import Bench
 
+NOISE = 1.1  # of measuring latency: an exported file may take so many times the limit, if nothing keeps it
 LIBRARIES = ("nassay", "torch", "onnxruntime", "onnx", "numpy", "scikit-learn")
 
 
@@ -106,26 +110,63 @@ class Outcome:
         return self.study.evaluator.spaces[architecture.space]
 
     def _export(self, tested: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        """Export the best finalist that keeps the latency limit as a file; {architecture: its measured latency}."""
+        """Export the first candidate that keeps the latency limit as a file, or else comes within `NOISE` of it.
+
+        Returns:
+            {architecture: its measured latency} of every file that was measured, the exported one first.
+
+        Raises:
+            NassayError: no file keeps the limit; there is no `best/` then.
+        """
         limit = self.study.plan.constraints.max_latency_ms
-        updates: dict[str, dict[str, Any]] = {}
-        for architecture in self._candidates():
-            text = self.study.evaluator.text(architecture)
-            self._export_one(architecture, tested[text])
-            model = self.study.folder / "best" / "model.onnx"
-            latency = measure_latency_ms(model, self.study.task.input_shape)
-            updates = {text: {"latency_ms": latency.median_ms, "latency": asdict(latency)}} | updates
-            if limit is None or latency.median_ms <= limit:
-                return updates
-        if not updates:
-            self.study.listener.message("No finalist could be trained to the end, so there is nothing to export.")
-            return updates
-        self.study.listener.message("No exported finalist keeps the latency limit as measured at the end.")
-        return updates
+        candidates = self._candidates()
+        measured: dict[Architecture, Latency] = {}
+        for architecture in candidates:
+            measured[architecture] = self._export_and_measure(architecture, tested, limit)
+            if limit is None or measured[architecture].median_ms <= limit:
+                break
+        else:
+            if not measured:
+                self.study.listener.message("No network could be trained to the end, so there is nothing to export.")
+                return {}
+            architecture = self._within_noise(measured, limit or 0.0)
+            self._export_one(architecture, tested[self.study.evaluator.text(architecture)])
+        if architecture not in self.finish.finalists:
+            self.study.listener.message("No finalist keeps the latency limit as a file; a comparison network does.")
+        order = [architecture, *(a for a in measured if a != architecture)]
+        return {
+            self.study.evaluator.text(a): {"latency_ms": measured[a].median_ms, "latency": asdict(measured[a])}
+            for a in order
+        }
+
+    def _export_and_measure(
+        self, architecture: Architecture, tested: dict[str, dict[str, Any]], limit: float | None
+    ) -> Latency:
+        """Latency of the exported file; over the limit the better of two measurements, for noise only adds."""
+        self._export_one(architecture, tested[self.study.evaluator.text(architecture)])
+        model, shape = self.study.folder / "best" / "model.onnx", self.study.task.input_shape
+        first = measure_latency_ms(model, shape)
+        if limit is None or first.median_ms <= limit:
+            return first
+        return min(first, measure_latency_ms(model, shape), key=lambda latency: latency.median_ms)
+
+    def _within_noise(self, measured: dict[Architecture, Latency], limit: float) -> Architecture:
+        """The first candidate that is over the limit by no more than the noise of measuring."""
+        for architecture, latency in measured.items():
+            if latency.median_ms <= NOISE * limit:
+                return architecture
+        shutil.rmtree(self.study.folder / "best", ignore_errors=True)
+        fastest = min(latency.median_ms for latency in measured.values())
+        raise NassayError(
+            f"No trained network keeps max_latency_ms = {limit:g} as an exported file: the fastest takes {fastest:.3g} "
+            "ms now, though it kept the limit when it was chosen. Give the same command again while the machine has "
+            "nothing else to do (nothing is trained again), or raise the limit in a new search."
+        )
 
     def _candidates(self) -> list[Architecture]:
-        """Finalists that were trained, best validation first."""
-        return [a for a in self.finish.finalists if self.finish.record(a).value is not None]
+        """What may be exported: trained finalists, best validation first, then the trained comparisons likewise."""
+        trained = [r.request.architecture for r in ranked(self.finish.records) if r.value is not None]
+        return sorted(trained, key=lambda a: a not in self.finish.finalists)
 
     def _export_one(self, architecture: Architecture, row: dict[str, Any]) -> None:
         space, task = self._space(architecture), self.study.task

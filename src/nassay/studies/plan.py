@@ -23,6 +23,7 @@ from nassay.strategies.problem import Budget, Constraints
 from nassay.tasks.base import Task
 
 PLAN = "plan.json"
+STATUS_SECONDS = 0.3  # longer than `nassay status` holds the lock to see whether it is free
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def locked(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / ".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=STATUS_SECONDS)
     except Timeout:
         raise StudyBusyError(
             f"Another command is working on {folder}. Wait for it (`nassay status {folder}`), or give another --out."
@@ -145,11 +146,24 @@ def claim(folder: Path, plan: Plan, task: Task) -> None:
         if saved != task.fingerprint():
             raise UserError(f"The data has changed since {folder} was begun. Give another --out for the new data.")
         return
+    refuse_foreign(folder)
+    save_task(folder, task)
+    write_atomically(folder / PLAN, json.dumps(plan.to_dict(), indent=1))
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Refuse a folder that holds something else than the beginnings of a study; one that is missing is fine.
+
+    Raises:
+        UserError: there are foreign files in it, or it is a file itself.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise UserError(f"{folder} is a file. Give a folder as --out.")
     foreign = [p.name for p in folder.iterdir() if p.name not in (".lock", "task", "task.partial")]
     if foreign:
         raise UserError(f"{folder} is not empty and holds no study (found {foreign[0]}). Give another --out.")
-    save_task(folder, task)
-    write_atomically(folder / PLAN, json.dumps(plan.to_dict(), indent=1))
 
 
 def save_task(folder: Path, task: Task) -> None:

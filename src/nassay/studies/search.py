@@ -7,13 +7,13 @@ from typing import Any
 
 from nassay.errors import NassayError, StudyStoppedError, UserError
 from nassay.estimators.devices.onnx_latency import LatencyEstimator
-from nassay.spaces.base import spaces
+from nassay.spaces.base import Architecture, spaces
 from nassay.strategies.problem import Constraints, Problem, with_limits
 from nassay.studies.executors import threads_each, usable_cores
 from nassay.studies.ledger import Ledger
 from nassay.studies.listener import Listener
 from nassay.studies.outcome import Outcome, Result, write_summary_and_report
-from nassay.studies.plan import PLAN, Plan, claim, locked, read_plan
+from nassay.studies.plan import PLAN, Plan, claim, locked, read_plan, refuse_foreign
 from nassay.studies.study import Study
 from nassay.studies.summary import summarize, write_results
 from nassay.tasks.base import Task, tasks
@@ -85,6 +85,7 @@ def search(
     task = task_from(data, seed=seed, image_shape=image_shape)
     folder = Path(out) if out is not None else plan.default_folder()
     if not (folder / PLAN).exists():
+        refuse_foreign(folder)
         check_reachable(plan, task)
     with locked(folder):
         claim(folder, plan, task)
@@ -117,7 +118,14 @@ def check_reachable(plan: Plan, task: Task) -> None:
         return
     space = spaces[plan.space].target(task.input_shape, task.num_outputs)
     latency = LatencyEstimator(space)
-    Problem(space, plan.constraints).check_reachable(lambda a: latency.estimate([a])[0].value or 0.0)
+
+    def latency_ms(architecture: Architecture) -> float:
+        estimate = latency.estimate([architecture])[0]
+        if estimate.value is None:
+            raise UserError(f"The limit on latency can't be checked here: {estimate.reason}. Search without it.")
+        return estimate.value
+
+    Problem(space, plan.constraints).check_reachable(latency_ms)
 
 
 def _run(folder: Path, plan: Plan, task: Task, listener: Listener, started: float) -> Result:
