@@ -38,6 +38,17 @@ def test_blocks_of_rows_give_the_same_numbers(monkeypatch):
     np.testing.assert_allclose(blocks.rho, whole.rho, atol=1e-12)
 
 
+@pytest.mark.parametrize("y", [pairs(23)[1], np.eye(1, 23)[0]], ids=["ties", "nearly constant"])
+def test_sorting_every_resample_gives_the_same_numbers(monkeypatch, y):
+    x, _ = pairs(23)
+    whole = rank_resamples(x, y, resamples=30, seed=2)
+    monkeypatch.setattr(bootstrap, "_SORT_FROM", 23)
+    one_by_one = rank_resamples(x, y, resamples=30, seed=2)
+    np.testing.assert_allclose(one_by_one.tau, whole.tau, atol=1e-12)
+    np.testing.assert_allclose(one_by_one.rho, whole.rho, atol=1e-12)
+    assert one_by_one.dropped == whole.dropped
+
+
 def test_constant_resamples_are_left_out_and_counted():
     x, y = np.array([1.0, 2.0, 3.0]), np.array([0.0, 0.0, 1.0])
     found = rank_resamples(x, y, resamples=200, seed=0)

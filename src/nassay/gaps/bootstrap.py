@@ -6,14 +6,17 @@ A resample of n architectures is a vector w of n counts. With A_ij = sign(x_i - 
     rho(w)   = sum_i w_i r_i s_i / sqrt(sum_i w_i r_i^2  sum_i w_i s_i^2),  r = Aw, s = Bw
 
 because (Aw)_i is twice the centred average rank of x_i in the resample. So a thousand resamples are a few
-matrix products. Efron & Tibshirani, An Introduction to the Bootstrap (1993), section 13.3.
+matrix products, of n x n: where n is large, sorting every resample by itself is quicker, and gives the same numbers.
+Efron & Tibshirani, An Introduction to the Bootstrap (1993), section 13.3.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import kendalltau, spearmanr
 
 _BLOCK = 1 << 22  # most entries of one block of a sign matrix: 32 MB
+_SORT_FROM = 2000  # pairs from which on resamples are sorted one by one
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,10 @@ def rank_resamples(x: np.ndarray, y: np.ndarray, *, resamples: int, seed: int) -
         resamples: number of draws.
         seed: of a generator of its own; the global generators are left alone.
     """
-    n = len(x)
-    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)
+    n, rng = len(x), np.random.default_rng(seed)
+    if n >= _SORT_FROM:
+        return _sorted_resamples(x, y, resamples, rng)
+    counts = rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)
     tau_sums = np.zeros((3, resamples))  # concordance, untied pairs of x, untied pairs of y
     rho_sums = np.zeros((3, resamples))  # covariance, variance of x, variance of y
     step = max(1, _BLOCK // n)
@@ -55,6 +60,18 @@ def rank_resamples(x: np.ndarray, y: np.ndarray, *, resamples: int, seed: int) -
         rho_sums += [_weighted(w, product) for product in (r * s, r * r, s * s)]
     kept = (tau_sums[1] > 0) & (tau_sums[2] > 0)
     return RankResamples(_ratio(tau_sums[:, kept]), _ratio(rho_sums[:, kept]), int((~kept).sum()))
+
+
+def _sorted_resamples(x: np.ndarray, y: np.ndarray, resamples: int, rng: np.random.Generator) -> RankResamples:
+    """The same, one resample after the other: n log n and little memory for each."""
+    found: list[tuple[float, float]] = []
+    for _ in range(resamples):
+        counts = rng.multinomial(len(x), np.full(len(x), 1 / len(x)))
+        a, b = np.repeat(x, counts), np.repeat(y, counts)
+        if np.ptp(a) > 0 and np.ptp(b) > 0:
+            found.append((kendalltau(a, b).statistic, spearmanr(a, b).statistic))
+    tau, rho = np.array(found, dtype=np.float64).reshape(-1, 2).T
+    return RankResamples(tau, rho, resamples - len(found))
 
 
 def _weighted(w: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Local worker processes, fed one job at a time.
 
-Each worker is a process of its own (`nassay.studies.worker_process`), so the user's process, its threads and its
-random state stay untouched, scripts need no main guard, and a worker killed by the system costs one job, which is given
-to its successor.
+Each worker is a process of its own (`nassay.studies.worker_process`, or another module that serves jobs as it does), so
+the user's process, its threads and its random state stay untouched, scripts need no main guard, and a worker killed by
+the system costs one job, which is given to its successor.
 """
 
 import json
@@ -18,6 +18,7 @@ from typing import Any
 from nassay.errors import StudyStoppedError
 from nassay.studies.worker import Job
 
+PROGRAM = "nassay.studies.worker_process"
 ATTEMPTS = 3  # how often a job may lose its worker before it counts as failed
 
 
@@ -28,11 +29,11 @@ class WorkerDiedError(Exception):
 class Worker:
     """One worker process and the pipe to it."""
 
-    def __init__(self, folder: Path, threads: int, device: str) -> None:
+    def __init__(self, folder: Path, threads: int, device: str, program: str = PROGRAM) -> None:
         environment = os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
         self._log = (folder / "workers.log").open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "nassay.studies.worker_process", str(folder), str(threads), device],
+            [sys.executable, "-m", program, str(folder), str(threads), device],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -78,10 +79,11 @@ class Executor:
         workers: number of processes.
         threads: computing threads of each.
         device: torch device name.
+        program: module that a worker runs.
     """
 
-    def __init__(self, folder: Path, workers: int, threads: int, device: str) -> None:
-        self._arguments = (folder, threads, device)
+    def __init__(self, folder: Path, workers: int, threads: int, device: str, program: str = PROGRAM) -> None:
+        self._arguments = (folder, threads, device, program)
         self._pool = ThreadPoolExecutor(workers)
         self._local = threading.local()
         self._alive: set[Worker] = set()

@@ -67,24 +67,25 @@ class Ledger:
 
     Args:
         url: SQLAlchemy URL, such as `sqlite:////path/to/study.sqlite`.
+        remember: whether all evaluations are kept in memory, too, for `find`; without, memory does not grow with them.
 
     Raises:
         StudyStoppedError: the database cannot be read or written (full disk, read-only folder).
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, *, remember: bool = True) -> None:
+        self.url, self._remember = url, remember
         self.engine = sql.create_engine(url)
         if self.engine.dialect.name == "sqlite":
             sql.event.listen(self.engine, "connect", _write_ahead)
         with self._transaction() as connection:
             tables.create_all(connection)
-        self._known: dict[Key, Estimate] = {key: estimate for key, estimate, _ in self._read()}
+        self._known: dict[Key, Estimate] = {key: estimate for key, estimate, _ in self._read()} if remember else {}
 
     @classmethod
-    def in_folder(cls, folder: Path) -> "Ledger":
+    def in_folder(cls, folder: Path, *, remember: bool = True) -> "Ledger":
         """The ledger of a run folder, `study.sqlite`."""
-        return cls(f"sqlite:///{folder / 'study.sqlite'}")
+        return cls(f"sqlite:///{folder / 'study.sqlite'}", remember=remember)
 
     def close(self) -> None:
         """Release the database; for SQLite the log is folded into the one file."""
@@ -93,7 +94,8 @@ class Ledger:
     # Evaluations ---------------------------------------------------------------------------------------------------
 
     def find(self, key: Key) -> Estimate | None:
-        """What was paid for under this key, or None."""
+        """What was paid for under this key, or None; of a ledger that remembers."""
+        assert self._remember
         return self._known.get(key)
 
     def add(self, rows: Iterable[tuple[Key, Estimate]], phase: str) -> None:
@@ -117,13 +119,21 @@ class Ledger:
         if values:
             with self._transaction() as connection:
                 connection.execute(sql.insert(evaluations), values)
-        self._known.update(rows)
+        if self._remember:
+            self._known.update(rows)
 
     def records(self) -> list[dict[str, Any]]:
         """All evaluations as plain dictionaries, in the order in which they were finished."""
         with self._transaction() as connection:
             rows = connection.execute(sql.select(evaluations).order_by(evaluations.c.id)).mappings().all()
         return [dict(row) for row in rows]
+
+    def stream(self, fidelity: str) -> Iterator[sql.Row[tuple[str, str, float | None, str | None, float]]]:
+        """All evaluations of a fidelity as (architecture, estimator, value, reason, seconds), a thousand at a time."""
+        columns = [evaluations.c[name] for name in ("architecture", "estimator", "value", "reason", "seconds")]
+        wanted = sql.select(*columns).where(evaluations.c.fidelity == fidelity)
+        with self._transaction() as connection:
+            yield from connection.execution_options(yield_per=1000).execute(wanted)
 
     def _read(self) -> Iterator[tuple[Key, Estimate, str]]:
         for row in self.records():

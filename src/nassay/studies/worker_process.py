@@ -10,9 +10,11 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TextIO
+from typing import Any, TextIO
 
 
 def incoming(lines: TextIO) -> "SimpleQueue[str]":
@@ -28,26 +30,44 @@ def incoming(lines: TextIO) -> "SimpleQueue[str]":
     return queue
 
 
-def main(folder: str, threads: str, device: str) -> None:
-    """Entry point: keep standard output for answers, send everything else to standard error."""
+def serve(threads: str, opened: Callable[[], Callable[[dict[str, Any]], Any]]) -> None:
+    """Answer jobs for as long as the parent lives.
+
+    Standard output is kept for answers, everything else goes to standard error.
+
+    Args:
+        threads: computing threads.
+        opened: makes what does a job and gives its answer; called when the first job is there.
+    """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     jobs = incoming(sys.stdin)
     import torch
 
     from nassay.errors import NassayError
-    from nassay.studies.worker import Bench, answer
 
     torch.set_num_threads(int(threads))
-    path, bench = Path(folder), None
+    answer: Callable[[dict[str, Any]], Any] | None = None
     while True:
         job = json.loads(jobs.get())
         try:
-            bench = bench or Bench(path, json.loads((path / "plan.json").read_text("utf-8")), device)
-            message = {"answer": answer(bench, job)}
+            answer = answer or opened()
+            message = {"answer": answer(job)}
         except (OSError, NassayError) as error:  # of the system or of the run folder, not of the candidate
             message = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(message), file=answers, flush=True)
+
+
+def main(folder: str, threads: str, device: str) -> None:
+    """Entry point of a study's worker."""
+
+    def opened() -> Callable[[dict[str, Any]], Any]:
+        from nassay.studies.worker import Bench, answer
+
+        path = Path(folder)
+        return partial(answer, Bench(path, json.loads((path / "plan.json").read_text("utf-8")), device))
+
+    serve(threads, opened)
 
 
 if __name__ == "__main__":
