@@ -76,7 +76,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "functional": Functional,
     "linear_only": linear_only,
 }
-MAPLESS = {"zen", "az_expressivity", "az_progressivity", "az_trainability"}
+MAPLESS = {"eproxy", "zen", "az_expressivity", "az_progressivity", "az_trainability"}
 
 
 def make(kind: str) -> nn.Module:

@@ -6,7 +6,7 @@ a pass.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nassay.errors import UserError
 from nassay.estimators.proxies.streams import generator
-from nassay.registry import Registry
+from nassay.registry import Entry, Registry
 
 if TYPE_CHECKING:
     from nassay.estimators.proxies.probe import Pass
@@ -116,7 +116,23 @@ class Signal:
         """
 
 
-_MODULES = ("synflow", "naswot", "grad_norm", "snip", "jacob_cov", "zen", "az_nas")
-proxies: Registry[Callable[..., float]] = Registry(
-    "proxy", tuple(f"nassay.estimators.proxies.{name}" for name in _MODULES)
-)
+class ProxyRegistry(Registry[Callable[..., float]]):
+    """The proxies. One that has options takes them as text after its name and a colon: `eproxy:lr=1.1`."""
+
+    def __getitem__(self, name: str) -> Entry[Callable[..., float]]:
+        """The proxy called `name`, with its options if there are any.
+
+        Raises:
+            UserError: no such proxy; it has no options; or they are not options of this proxy.
+        """
+        plain, _, options = name.partition(":")
+        entry = super().__getitem__(plain)
+        if not options:
+            return entry
+        if "configure" not in entry.info:
+            raise UserError(f"The proxy {plain} has no options, found {name!r}.")
+        return replace(entry, name=name, info={**entry.info, "signals": entry.info["configure"](options)})
+
+
+_MODULES = ("synflow", "naswot", "grad_norm", "snip", "jacob_cov", "zen", "az_nas", "eproxy")
+proxies = ProxyRegistry("proxy", tuple(f"nassay.estimators.proxies.{name}" for name in _MODULES))
