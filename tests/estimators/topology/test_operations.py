@@ -1,0 +1,45 @@
+import pytest
+
+from nassay.errors import UserError
+from nassay.estimators.topology.operations import Operation, operation
+
+
+@pytest.mark.parametrize("label", ["input", "output", "skip_connect", "identity", "add", "concat"])
+def test_identities(label: str) -> None:
+    found = operation(label)
+    assert found is not None
+    assert found.is_identity
+
+
+@pytest.mark.parametrize(
+    ("label", "convolutions"),
+    [
+        ("nor_conv_1x1", (1,)),
+        ("nor_conv_3x3", (9,)),
+        ("conv3x3-bn-relu", (9,)),
+        ("conv_7x1_1x7", (7, 7)),
+        ("sep_conv_5x5", (25, 1, 25, 1)),
+        ("dil_conv_3x3", (9, 1)),
+        ("basic", (9, 9)),
+        ("bottleneck", (1, 9, 1)),
+        ("k5e6se", (1, 25, 1)),
+        ("k3e1", (9, 1)),
+    ],
+)
+def test_convolutions(label: str, convolutions: tuple[int, ...]) -> None:
+    assert operation(label) == Operation(convolutions)
+
+
+@pytest.mark.parametrize(("label", "positions"), [("avg_pool_3x3", 9), ("maxpool3x3", 9), ("max_pool_5x5", 25)])
+def test_poolings(label: str, positions: int) -> None:
+    assert operation(label) == Operation(poolings=(positions,))
+
+
+def test_none_passes_nothing() -> None:
+    assert operation("none") is None
+
+
+@pytest.mark.parametrize("label", ["lstm", "pool", "conv"])
+def test_unknown_label(label: str) -> None:
+    with pytest.raises(UserError, match=repr(label)):
+        operation(label)
