@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from nassay.errors import UserError
-from nassay.reports import page
+from nassay.reports import standalone
 from nassay.reports.data import ReportData
 from nassay.reports.page import render, write_report
 
@@ -39,7 +39,7 @@ class Elements(HTMLParser):
 
 @pytest.fixture
 def small_library(monkeypatch):
-    monkeypatch.setattr(page, "get_plotlyjs", lambda: "/* plotly */")
+    monkeypatch.setattr(standalone, "get_plotlyjs", lambda: "/* plotly */")
 
 
 def plots_of(html: str) -> dict:

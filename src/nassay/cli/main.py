@@ -1,28 +1,23 @@
-"""The command line: `nassay search | profile | score | status | report | list`.
+"""The command line: `nassay search | profile | score | status | report | list | bench`.
 
 Every command takes `--json`: one JSON document on standard output, everything else on standard error. Torch is imported
 by the commands that need it, so that `--help` is quick.
 """
 
-import json
 import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from nassay.cli.bench import bench
+from nassay.cli.options import EXIT_CODES, Json, Seed, print_json
 from nassay.errors import NassayError, UserError
 
 STARTED = time.perf_counter()
 INTERRUPTED = 130
-
-EXIT_CODES = """
-Exit codes: 0 done; 1 no candidate could be trained, or another error of the study; 2 bad input, or limits that cannot
-be met; 3 another command works on the run folder; 4 the system stopped the study (full disk, read-only folder), the
-same command continues it; 130 interrupted, the same command continues it.
-"""
 
 app = typer.Typer(
     name="nassay",
@@ -33,8 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(bench, name="bench")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 MaxLatency = Annotated[
     float | None,
     typer.Option(help="Limit on the median latency of one image, ONNX Runtime, one thread, in milliseconds."),
@@ -44,7 +39,6 @@ MaxMacs = Annotated[int | None, typer.Option(help="Limit on multiply-accumulates
 MaxMemory = Annotated[
     int | None, typer.Option(help="Limit on weights and largest live activations for one image, in bytes.")
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
 
 
 @app.command(epilog=EXIT_CODES)
@@ -253,11 +247,6 @@ def refuse_other_options(context: typer.Context, *allowed: str) -> None:
 def _was_given(context: typer.Context, name: str | None) -> bool:
     source = context.get_parameter_source(name) if name else None
     return source is not None and source.name == "COMMANDLINE"
-
-
-def print_json(document: Any) -> None:
-    """One JSON document on standard output."""
-    sys.stdout.write(json.dumps(document, indent=1) + "\n")
 
 
 def run() -> None:

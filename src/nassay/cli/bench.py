@@ -1,0 +1,83 @@
+"""`nassay bench proxies | zero-shot`: zero-cost proxies held against tabular benchmarks."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nassay.cli.options import EXIT_CODES, Json, Seed, print_json
+
+bench = typer.Typer(
+    help="Hold zero-cost proxies against the trained accuracies of tabular benchmarks.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Proxies = Annotated[str, typer.Option(help="Comma-separated names, or all; params, macs and random are always there.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Parallel processes; by default one for each core.")]
+
+
+@bench.command(epilog=EXIT_CODES)
+def proxies(
+    table: Annotated[str, typer.Option(help="Tabular benchmark, such as nasbench201.")],
+    dataset: Annotated[str | None, typer.Option(help="One of its data sets, such as cifar10; else the first.")] = None,
+    sample: Annotated[int | None, typer.Option(min=3, help="Random architectures; by default all of them.")] = None,
+    seed: Seed = 0,
+    proxies: Proxies = "all",
+    out: Annotated[Path | None, typer.Option(help="Run folder. By default one under runs/ for this benchmark.")] = None,
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """How well does each proxy rank a benchmark, over all architectures and among the best ones?
+
+    Kendall's tau and Spearman's rho with intervals, the architecture that each proxy picks and its regret, coverage and
+    price, with published figures beside. The run folder then holds report.html, summary.json, proxies.csv, scores.csv
+    and every score in study.sqlite: the same command continues, and pays for nothing twice.
+    """
+    from nassay.cli.display import Display
+    from nassay.studies.proxy_bench import bench_proxies
+
+    with Display() as display:
+        result = bench_proxies(
+            table,
+            dataset,
+            sample=sample,
+            seed=seed,
+            proxies=proxies,
+            out=out,
+            workers=workers,
+            listener=display,
+        )
+    if as_json:
+        return print_json({"folder": str(result.folder), **result.summary})
+    from nassay.cli.bench_output import print_bench
+
+    print_bench(result.folder, result.summary)
+
+
+@bench.command("zero-shot", epilog=EXIT_CODES)
+def zero_shot(
+    sample: Annotated[int | None, typer.Option(min=3, help="Random architectures of each; by default all.")] = None,
+    seed: Seed = 0,
+    proxies: Proxies = "all",
+    out: Annotated[Path, typer.Option(help="Run folder, with a folder for each benchmark in it.")] = Path(
+        "runs/zero-shot"
+    ),
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """The protocol of the zero-shot review (arXiv:2307.01998) on all tables at hand, and its findings with our figures.
+
+    Every proxy against every data set of every table: over all architectures, among the best 5 %, its pick, its price,
+    and what it picks within a budget of multiply-accumulates.
+    """
+    from nassay.cli.display import Display
+    from nassay.studies.zero_shot import bench_zero_shot
+
+    with Display() as display:
+        result = bench_zero_shot(sample=sample, seed=seed, proxies=proxies, out=out, workers=workers, listener=display)
+    if as_json:
+        return print_json({"folder": str(result.folder), **result.summary})
+    from nassay.cli.bench_output import print_zero_shot
+
+    print_zero_shot(result.folder, result.summary)
