@@ -34,5 +34,5 @@ def test_every_proxy_states_its_facts() -> None:
     for entry in proxies:
         assert entry.info["direction"] in (+1, -1)
         assert entry.info["needs"] <= {"data", "labels", "gradients"}
-        assert "arXiv:" in entry.info["paper"]
+        assert "arXiv:" in entry.info["paper"] or entry.name == "meco"  # which is not on arXiv
         assert entry.summary

@@ -7,6 +7,7 @@ a pass.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
@@ -55,6 +56,13 @@ class Batch:
         x = torch.randn(batch_size, *input_shape, generator=draw)
         return cls(x, torch.randint(num_outputs, (batch_size,), generator=draw))
 
+    def in_own_order(self) -> "Batch":
+        """The same inputs in an order that follows from their contents, so that the given one cannot matter."""
+        x, y = self.x.detach().cpu().contiguous().numpy(), self.y.tolist()
+        keys = [blake2b(row.tobytes() + str(label).encode()).digest() for row, label in zip(x, y, strict=True)]
+        order = torch.tensor(sorted(range(len(keys)), key=keys.__getitem__))
+        return Batch(self.x[order.to(self.x.device)], self.y[order.to(self.y.device)])
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -64,15 +72,21 @@ class Setting:
     Attributes:
         init: the weights: as given, Kaiming-normal (fan in), standard normal, or the given ones' absolute
             values.
-        input: the user's batch, Gaussian noise of its shape, or a single input of ones.
+        input: the user's batch, Gaussian noise of its shape, points at equal distances on the segment between
+            two noise inputs, or a single input of ones.
         batch_norm: whether batch normalisation acts; False makes it the identity.
         cut: whether every stage output starts a new graph, so that gradients stay inside one block.
+        samples: the number of noise inputs or points, and the largest number of the batch's inputs, whose
+            choice follows from their contents; None: as many as the batch has.
+        size: height and width of noise inputs and points, for networks that take them; None: the batch's.
     """
 
     init: Literal["given", "kaiming", "normal", "absolute"] = "given"
-    input: Literal["batch", "noise", "ones"] = "batch"
+    input: Literal["batch", "noise", "segment", "ones"] = "batch"
     batch_norm: bool = True
     cut: bool = False
+    samples: int | None = None
+    size: int | None = None
 
 
 class Unmeasurable(Exception):
@@ -84,8 +98,8 @@ class Signal:
 
     Attributes:
         gradients: what must require gradients: any of "weights" (parameters of two or more dimensions),
-            "input" and
-            "stages" (with `Setting.cut`).
+            "scales" (other parameters called weight, as norm layers have), "input" and "stages" (with
+            `Setting.cut`).
 
     One object serves one pass. Tensors handed to an event may change in place afterwards: take what is
     needed.
@@ -99,8 +113,17 @@ class Signal:
     def activation(self, x: Tensor) -> None:
         """An activation function is about to be applied to `x`."""
 
+    def kink(self, x: Tensor) -> None:
+        """That function is piecewise linear with a kink at 0."""
+
+    def layer(self, output: Tensor) -> None:
+        """A module, of whatever depth, has put out a tensor."""
+
     def product(self, macs: int) -> None:
         """A convolution or linear layer took `macs` multiply-accumulates for the whole batch."""
+
+    def response(self, output: Tensor, gradient: Tensor, weight: Tensor) -> None:
+        """In `Pass.loss_gradients`: a convolution or linear layer's output and the loss's gradient by it."""
 
     def stage(self, feature: Tensor, previous: Tensor | None) -> None:
         """A stage has put out `feature` (B, C, H, W); `previous` is the stage output before it, if any."""
@@ -134,5 +157,9 @@ class ProxyRegistry(Registry[Callable[..., float]]):
         return replace(entry, name=name, info={**entry.info, "signals": entry.info["configure"](options)})
 
 
-_MODULES = ("synflow", "naswot", "grad_norm", "snip", "jacob_cov", "zen", "az_nas", "eproxy")
+_MODULES = (
+    *("params", "macs", "l2_norm", "plain", "grad_norm", "snip", "grasp", "fisher", "synflow", "log_synflow"),
+    *("jacob_cov", "epe_nas", "naswot", "swap", "linear_regions", "zen", "zico", "meco", "ntk_condition"),
+    *("grad_sign", "az_nas", "eproxy"),
+)
 proxies = ProxyRegistry("proxy", tuple(f"nassay.estimators.proxies.{name}" for name in _MODULES))

@@ -2,12 +2,15 @@
 for.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.utils.hooks import RemovableHandle
 
 from nassay.estimators.proxies.base import Batch, Setting, Signal, Unmeasurable
 from nassay.estimators.proxies.initialisation import tensors_for
@@ -36,12 +39,15 @@ class Pass:
     """A network under one setting.
 
     Attributes:
-        network: the user's module; call it through `forward` only.
+        network: the user's module; call it through `forward` and `again` only.
         tensors: copies of its parameters and buffers by name, initialised for the setting.
         weights: those that are parameters of two or more dimensions.
+        scales: other parameters called weight.
         x: the input, (B, C, H, W).
         y: (B,) labels.
+        input_shape: (C, H, W) of the user's inputs.
         setting: the setting.
+        seconds: what each signal took to finish.
     """
 
     def __init__(self, network: nn.Module, batch: Batch, signals: Sequence[Signal], conditions: Conditions) -> None:
@@ -50,11 +56,19 @@ class Pass:
         self._gradients = frozenset().union(*(signal.gradients for signal in signals))
         copies = tensors_for(network, self.setting.init, conditions.seed)
         self.tensors = {name: conditions.cast(t) for name, t in copies.items()}
+        self._buffers = {name: self.tensors[name].clone() for name, _ in network.named_buffers()}
         self.weights = {n: self.tensors[n] for n, p in network.named_parameters() if p.ndim >= 2}
-        for weight in self.weights.values() if "weights" in self._gradients else ():
-            weight.requires_grad_()
+        others = {n: self.tensors[n] for n, p in network.named_parameters() if p.ndim < 2}
+        self.scales = {n: t for n, t in others.items() if n.rpartition(".")[2] == "weight"}
+        for kind, tensors in (("weights", self.weights), ("scales", self.scales)):
+            for tensor in tensors.values() if kind in self._gradients else ():
+                tensor.requires_grad_()
+        self.input_shape = batch.x.shape[1:]
         self.x = conditions.cast(self._input(batch)).requires_grad_("input" in self._gradients)
-        self.y = batch.y.to(conditions.device)
+        self.y = batch.y[: self.setting.samples].to(conditions.device)
+        self.seconds: dict[Signal, float] = {}
+        self._in_loss = False
+        self._loss_pairs: list[tuple[Tensor, Tensor]] | None = None
 
     def run(self) -> dict[Signal, Exception]:
         """Forward, then let every signal finish.
@@ -73,10 +87,12 @@ class Pass:
         with torch.set_grad_enabled(bool(self._gradients)):
             for i, signal in enumerate(self._signals):
                 self._keep_graph = any(later.gradients for later in self._signals[i + 1 :])
+                began = time.perf_counter()
                 try:
                     signal.finish(self, outputs)
                 except (Unmeasurable, ArithmeticError, ValueError, IndexError, RuntimeError) as error:
                     failures[signal] = error
+                self.seconds[signal] = time.perf_counter() - began
         return failures
 
     def forward(self, x: Tensor, listening: Sequence[Signal] = ()) -> Tensor:
@@ -85,15 +101,28 @@ class Pass:
         Raises:
             Unmeasurable: the output is not a tensor.
         """
+        return self._call(x, self.tensors, listening)
+
+    def again(self, x: Tensor) -> Tensor:
+        """The output for other inputs, the buffers being as they were at first; nobody listens.
+
+        Raises:
+            Unmeasurable: the output is not a tensor.
+        """
+        return self._call(x.detach(), self.tensors | {name: t.clone() for name, t in self._buffers.items()}, ())
+
+    def _call(self, x: Tensor, tensors: Mapping[str, Tensor], listening: Sequence[Signal]) -> Tensor:
         self._listening, self._trunk_area = listening, 0
         self._previous: Tensor | None = None
         handles, self._has_stages, self._has_trunk = watch_stages(self.network, self.on_stage, self._on_trunk)
+        if self._wanted("layer"):
+            handles += _watch_layers(self.network, self._on_layer)
         try:
             with (
                 torch.set_grad_enabled(bool(self._gradients)),
                 Watch(self, batch_norm=self.setting.batch_norm),
             ):
-                outputs = functional_call(self.network, self.tensors, (x,))
+                outputs = functional_call(self.network, dict(tensors), (x,))
         finally:
             for handle in handles:
                 handle.remove()
@@ -101,16 +130,60 @@ class Pass:
             raise Unmeasurable(f"the network's output is a {type(outputs).__name__}, not a tensor")
         return outputs
 
-    def gradients(self, scalar: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor | None, ...]:
-        """D scalar / d inputs, None where there is no path; to be asked once by each signal."""
-        return torch.autograd.grad(scalar, inputs, retain_graph=self._keep_graph, allow_unused=True)
+    # Gradients ------------------------------------------------------------------------------------
+
+    def gradients(
+        self, scalar: Tensor, inputs: Sequence[Tensor], *, keep_graph: bool = False, create_graph: bool = False
+    ) -> tuple[Tensor | None, ...]:
+        """D scalar / d inputs, None where there is no path.
+
+        Args:
+            scalar: follows from the outputs of `run` or of `again`.
+            inputs: what it is derived by.
+            keep_graph: whether the asking signal will come again; that others will is known.
+            create_graph: whether the gradients are to be derived again.
+        """
+        if not scalar.requires_grad:
+            return (None,) * len(inputs)
+        keep = keep_graph or create_graph or self._keep_graph
+        return torch.autograd.grad(scalar, inputs, retain_graph=keep, create_graph=create_graph, allow_unused=True)
+
+    def loss_gradients(self, outputs: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """(weight, gradient of the mean cross-entropy) of every weight that the loss depends on.
+
+        There is one backward pass for all signals; those with a `response` hear of it.
+
+        Raises:
+            Unmeasurable: the outputs are not one score per class, or nothing is there to be trained.
+        """
+        if self._loss_pairs is None:
+            loss, weights = cross_entropy(outputs, self.y), self.trained()
+            self._in_loss = True
+            try:
+                found = self.gradients(loss, weights)
+            finally:
+                self._in_loss = False
+            self._loss_pairs = [(w.detach(), g) for w, g in zip(weights, found, strict=True) if g is not None]
+        return self._loss_pairs
+
+    def trained(self) -> list[Tensor]:
+        """The weights.
+
+        Raises:
+            Unmeasurable: there are none.
+        """
+        if not self.weights:
+            raise Unmeasurable("the network has no weights")
+        return list(self.weights.values())
 
     # Events ---------------------------------------------------------------------------------------
 
-    def on_activation(self, x: Tensor) -> None:
+    def on_activation(self, x: Tensor, *, kinked: bool) -> None:
         """An activation function is about to be applied to `x`."""
         for signal in self._listening:
             signal.activation(x.detach())
+            if kinked:
+                signal.kink(x.detach())
 
     def on_activated(self, output: Tensor) -> Tensor:
         """Activation outputs stand in for stages and trunk where the network shows none."""
@@ -122,10 +195,18 @@ class Pass:
             self._on_trunk(output)
         return output if self._has_stages else self.on_stage(output)
 
-    def on_product(self, macs: int) -> None:
+    def on_product(self, output: Tensor, weight: Tensor, macs: int) -> None:
         """A convolution or linear layer took `macs` multiply-accumulates for the whole batch."""
         for signal in self._listening:
             signal.product(macs)
+        if output.requires_grad and (wanted := self._wanted("response")):
+            kept = output.detach().clone()  # what follows may change the output in place
+
+            def respond(gradient: Tensor) -> None:
+                for signal in wanted if self._in_loss else ():
+                    signal.response(kept, gradient, weight.detach())
+
+            output.register_hook(respond)
 
     def on_stage(self, feature: Tensor) -> Tensor:
         """A stage has put out `feature`; the network goes on with what is returned."""
@@ -142,10 +223,48 @@ class Pass:
         for signal in self._listening:
             signal.trunk(feature)
 
+    def _on_layer(self, output: Tensor) -> None:
+        for signal in self._listening:
+            signal.layer(output)
+
+    def _wanted(self, event: str) -> list[Signal]:
+        """The listeners that do something at an event."""
+        return [s for s in self._listening if getattr(type(s), event) is not getattr(Signal, event)]
+
     def _input(self, batch: Batch) -> Tensor:
-        if self.setting.input == "noise":
-            return torch.randn(batch.x.shape, generator=generator(self._conditions.seed, "noise"))
-        return torch.ones_like(batch.x[:1]) if self.setting.input == "ones" else batch.x.detach().clone()
+        setting = self.setting
+        x = batch.x[: setting.samples].detach()
+        if setting.input == "batch":
+            return x.clone()
+        if setting.input == "ones":
+            return torch.ones_like(x[:1])
+        draw, count = generator(self._conditions.seed, "noise"), setting.samples or len(x)
+        size = (setting.size, setting.size) if setting.size else self.input_shape[1:]
+        shape = (self.input_shape[0], *size)
+        if setting.input == "segment":
+            start, end = torch.randn(2, *shape, generator=draw)
+            return start + torch.linspace(0, 1, count).view(-1, 1, 1, 1) * (end - start)
+        return torch.randn(count, *shape, generator=draw)
+
+
+def cross_entropy(outputs: Tensor, y: Tensor) -> Tensor:
+    """The mean cross-entropy.
+
+    Args:
+        outputs: (B, K) scores of the classes.
+        y: (B,) class indices.
+
+    Raises:
+        Unmeasurable: the outputs are not one score per class.
+    """
+    if outputs.ndim < 2 or int(y.max()) >= outputs.shape[1]:
+        raise Unmeasurable(f"outputs {tuple(outputs.shape)} are not scores of at least {int(y.max()) + 1} classes")
+    return F.cross_entropy(outputs, y)
+
+
+def rows(feature: Tensor) -> Tensor:
+    """(B, C, H, W) to (B, H W, C), without a copy where the layout is channels-last."""
+    return feature.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 def _check(outputs: Tensor) -> None:
@@ -156,6 +275,9 @@ def _check(outputs: Tensor) -> None:
         raise Unmeasurable("the network is dead: its output is the same for every input")
 
 
-def rows(feature: Tensor) -> Tensor:
-    """(B, C, H, W) to (B, H W, C), without a copy where the layout is channels-last."""
-    return feature.permute(0, 2, 3, 1).flatten(1, 2)
+def _watch_layers(network: nn.Module, on_layer: Callable[[Tensor], None]) -> list[RemovableHandle]:
+    def hook(_module: nn.Module, _args: object, output: object) -> None:
+        if isinstance(output, Tensor):
+            on_layer(output)
+
+    return [module.register_forward_hook(hook) for module in network.modules()]

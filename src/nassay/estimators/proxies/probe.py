@@ -7,7 +7,8 @@ never touched.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -22,6 +23,7 @@ from nassay.registry import Entry
 
 Proxy = Entry[Callable[..., float]]
 Outcome = float | Exception
+Heard = tuple[Pass, dict[type[Signal], Signal], dict[Signal, Exception]]
 
 PRECISIONS = (torch.float32, torch.float64)  # the second where the first overflows
 LAYOUTS = (torch.channels_last, torch.contiguous_format)  # the second for forwards that insist on it
@@ -46,8 +48,8 @@ def score(
 
     Returns:
         An estimate for each name, in the order asked for. Its value depends neither on what else was asked
-        for nor, but for rounding, on the order of the batch. Its `seconds` are an equal share of the pass
-        that it needed.
+        for nor on the order of the batch. Its `seconds` are an equal share of the pass that it needed and of
+        what its own signals took after it.
 
     Raises:
         UserError: a name is unknown. Whatever goes wrong in the network is an estimate with a reason instead.
@@ -57,7 +59,7 @@ def score(
         groups.setdefault(entry.info["setting"], []).append(entry)
     first = next((p for p in network.parameters()), batch.x)
     where = torch.device(device) if device is not None else first.device
-    broken = _broken_tensor(network)
+    broken, batch = _broken_tensor(network), batch.in_own_order()
     estimates: dict[str, Estimate] = {}
     for setting, members in groups.items():
         if broken:
@@ -80,25 +82,38 @@ def _measure(
     """All proxies of one setting."""
     began = time.perf_counter()
     outcomes: dict[str, Outcome] = {}
+    finishing: dict[type[Signal], float] = defaultdict(float)
     for dtype in PRECISIONS:
         left = [entry for entry in members if _overflown(outcomes.get(entry.name, math.inf))]
         if left:
-            outcomes |= _attempt(network, batch, left, Conditions(setting, seed, device, dtype, LAYOUTS[0]))
-    seconds = (time.perf_counter() - began) / len(members)
-    return {name: _estimate(outcome, seconds) for name, outcome in outcomes.items()}
+            conditions = Conditions(setting, seed, device, dtype, LAYOUTS[0])
+            outcomes |= _attempt(network, batch, left, conditions, finishing)
+    shared = time.perf_counter() - began - sum(finishing.values())
+    users = Counter(kind for entry in members for kind in entry.info["signals"])
+    return {
+        entry.name: _estimate(
+            outcomes[entry.name],
+            shared / len(members) + sum(finishing[kind] / users[kind] for kind in entry.info["signals"]),
+        )
+        for entry in members
+    }
 
 
-def _attempt(network: nn.Module, batch: Batch, members: list[Proxy], conditions: Conditions) -> dict[str, Outcome]:
-    """Each proxy's value, or the exception that stands in its way."""
+def _attempt(
+    network: nn.Module,
+    batch: Batch,
+    members: list[Proxy],
+    conditions: Conditions,
+    finishing: dict[type[Signal], float],
+) -> dict[str, Outcome]:
+    """Each proxy's value, or the exception that stands in its way; adds the seconds of signals to `finishing`."""
     kinds = list(dict.fromkeys(kind for entry in members for kind in entry.info["signals"]))
     try:
-        try:
-            signals, failures = _listen(network, batch, kinds, conditions)
-        except RuntimeError:
-            plain = replace(conditions, memory_format=LAYOUTS[1])
-            signals, failures = _listen(network, batch, kinds, plain)
+        run, signals, failures = _listen(network, batch, kinds, conditions)
     except Exception as error:  # the user's forward may raise anything; the text becomes the reason
         return {entry.name: error for entry in members}
+    for kind, signal in signals.items():
+        finishing[kind] += run.seconds[signal]
     outcomes: dict[str, Outcome] = {}
     for entry in members:
         own = [signals[kind] for kind in entry.info["signals"]]
@@ -107,14 +122,31 @@ def _attempt(network: nn.Module, batch: Batch, members: list[Proxy], conditions:
     return outcomes
 
 
-def _listen(
-    network: nn.Module, batch: Batch, kinds: list[type[Signal]], conditions: Conditions
-) -> tuple[dict[type[Signal], Signal], dict[Signal, Exception]]:
-    """One pass: its finished signals, and why some could not finish."""
+def _listen(network: nn.Module, batch: Batch, kinds: list[type[Signal]], conditions: Conditions) -> Heard:
+    """One pass that the network accepts: its finished signals, and why some could not finish."""
+    *others, last = _variants(conditions)
+    for variant in others:
+        try:
+            return _try(network, batch, kinds, variant)
+        except (RuntimeError, ValueError, AssertionError):
+            continue
+    return _try(network, batch, kinds, last)
+
+
+def _variants(conditions: Conditions) -> Iterator[Conditions]:
+    """The ways to run a pass, each for networks that refuse the one before."""
+    sizes = [conditions.setting] + [replace(conditions.setting, size=None)] * (conditions.setting.size is not None)
+    for setting in sizes:
+        for layout in LAYOUTS:
+            yield replace(conditions, setting=setting, memory_format=layout)
+
+
+def _try(network: nn.Module, batch: Batch, kinds: list[type[Signal]], conditions: Conditions) -> Heard:
     signals = {kind: kind(conditions.seed) for kind in kinds}
     with seeded(conditions.seed, conditions.device), batch_statistics(network):
-        failures = Pass(network, batch, list(signals.values()), conditions).run()
-    return signals, failures
+        run = Pass(network, batch, list(signals.values()), conditions)
+        failures = run.run()
+    return run, signals, failures
 
 
 def _value(entry: Proxy, signals: list[Signal]) -> Outcome:

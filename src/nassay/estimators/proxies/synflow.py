@@ -7,45 +7,20 @@ with every parameter replaced by its absolute value and batch normalisation left
 The score grows exponentially with depth: where float32 overflows the pass is repeated in float64.
 """
 
-from torch import Tensor
+from nassay.estimators.proxies.base import Setting, proxies
+from nassay.estimators.proxies.signals import SynapticFlow
 
-from nassay.estimators.proxies.base import Setting, Signal, Unmeasurable, proxies
-from nassay.estimators.proxies.passes import Pass
-
-
-class SynapticFlow(Signal):
-    """Gradients of the summed outputs with respect to the weights.
-
-    Attributes:
-        pairs: (weight, gradient) of every weight on a path to the output.
-    """
-
-    gradients = frozenset({"weights"})
-
-    def finish(self, run: Pass, outputs: Tensor) -> None:
-        """One backward pass.
-
-        Raises:
-            Unmeasurable: no weight is on a path to the output.
-        """
-        weights = list(run.weights.values())
-        if not weights:
-            raise Unmeasurable("the network has no weights")
-        found = run.gradients(outputs.sum(), weights)
-        self.pairs = [(w.detach(), g) for w, g in zip(weights, found, strict=True) if g is not None]
+SETTING = Setting(init="absolute", input="ones", batch_norm=False)
 
 
 @proxies.register(
     "synflow",
     direction=+1,
-    setting=Setting(init="absolute", input="ones", batch_norm=False),
+    setting=SETTING,
     signals=(SynapticFlow,),
     needs=frozenset({"gradients"}),
     paper="Tanaka et al. 2020, arXiv:2006.05467",
 )
 def synflow(flow: SynapticFlow) -> float:
     """Sum of |w dR/dw| over all weights, the network made linear and positive."""
-    total = sum(float((w * g).abs().sum(dtype=w.double().dtype)) for w, g in flow.pairs)
-    if total == 0:
-        raise Unmeasurable("the network is dead: nothing flows from the input to the output")
-    return total
+    return sum(float((w * g).abs().sum(dtype=w.double().dtype)) for w, g in flow.pairs)

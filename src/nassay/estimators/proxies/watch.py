@@ -8,16 +8,18 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-RELUS: frozenset[Any] = frozenset(
-    {F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, F.relu6, F.hardtanh, F.hardtanh_}
-)
-ACTIVATIONS: frozenset[Any] = RELUS.union(
-    (F.leaky_relu, F.leaky_relu_, F.prelu, torch.prelu, F.rrelu, F.elu, F.elu_, F.selu, F.celu),
-    (F.gelu, F.silu, F.mish, F.hardswish, F.softplus, F.tanh, torch.tanh, Tensor.tanh, Tensor.tanh_),
+KINKED: frozenset[Any] = frozenset(
+    {F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, F.relu6}
+    | {F.leaky_relu, F.leaky_relu_, F.prelu, torch.prelu, F.rrelu}
 )
 CLAMPS: frozenset[Any] = frozenset(
     {torch.clamp, torch.clamp_, Tensor.clamp, Tensor.clamp_}
     | {torch.clamp_min, torch.clamp_min_, Tensor.clamp_min, Tensor.clamp_min_}
+)
+HARD: frozenset[Any] = CLAMPS | {F.hardtanh, F.hardtanh_}
+OTHERS: frozenset[Any] = frozenset().union(
+    (F.elu, F.elu_, F.selu, F.celu, F.gelu, F.silu, F.mish, F.hardswish, F.softplus),
+    (F.hardtanh, F.hardtanh_, F.tanh, torch.tanh, Tensor.tanh, Tensor.tanh_),
 )
 PRODUCTS: frozenset[Any] = frozenset({F.conv1d, F.conv2d, F.conv3d, F.linear})
 TRANSPOSED: frozenset[Any] = frozenset({F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d})
@@ -26,13 +28,13 @@ TRANSPOSED: frozenset[Any] = frozenset({F.conv_transpose1d, F.conv_transpose2d, 
 class Listener(Protocol):
     """Who wants to know; see `Signal` for the events."""
 
-    def on_activation(self, x: Tensor) -> None:
-        """An activation function is about to be applied to `x`."""
+    def on_activation(self, x: Tensor, *, kinked: bool) -> None:
+        """An activation function is about to be applied to `x`; `kinked`: a piecewise linear one."""
 
     def on_activated(self, output: Tensor) -> Tensor:
         """An activation function has put out `output`; gives the tensor that the network goes on with."""
 
-    def on_product(self, macs: int) -> None:
+    def on_product(self, output: Tensor, weight: Tensor, macs: int) -> None:
         """A convolution or linear layer took `macs` multiply-accumulates for the whole batch."""
 
 
@@ -56,17 +58,19 @@ class Watch(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if func in ACTIVATIONS or (func in CLAMPS and _lower_bound(args, kwargs) == 0):
-            self._listener.on_activation(args[0])
+        kinked = func in KINKED or (func in HARD and _lower_bound(args, kwargs) == 0)
+        if kinked or func in OTHERS:
+            self._listener.on_activation(args[0], kinked=kinked)
             return self._listener.on_activated(func(*args, **kwargs))
         if func is F.batch_norm and not self._batch_norm:
             return args[0]
         output = func(*args, **kwargs)
         if func in PRODUCTS or func in TRANSPOSED:
             grid, weight = (args[0] if func in TRANSPOSED else output), args[1]
-            self._listener.on_product(grid.numel() * weight[0].numel())
+            self._listener.on_product(output, weight, grid.numel() * weight[0].numel())
         return output
 
 
 def _lower_bound(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return kwargs.get("min", args[1] if len(args) > 1 else None)
+    positional = args[1] if len(args) > 1 else None
+    return kwargs.get("min", kwargs.get("min_val", positional))
