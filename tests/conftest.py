@@ -3,14 +3,18 @@
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from zlib import crc32
 
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 from torch import nn
 
 from nassay.estimators.base import Estimate, Fidelity
 from nassay.spaces.base import Architecture, Graph, Layout, Piece, Space
+from nassay.spaces.nb201 import NB201
 from nassay.strategies import Problem, Record, Request, Strategy
 
 FULL_EPOCHS = 30.0
@@ -137,3 +141,25 @@ def toy() -> Space:
 def oracle() -> type[Oracle]:
     """The class `Oracle`, which test files cannot import."""
     return Oracle
+
+
+@pytest.fixture
+def cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A NASSAY_DATA with 24 cells of NAS-Bench-201 and made-up accuracies, 60, 61, ... percent in this order.
+
+    The first is dead, the second and third are two encodings of one network: a single 3x3 convolution.
+    """
+    space, rng = NB201(), np.random.default_rng(0)
+    choices = [(0,) * 6, (0, 0, 0, 3, 0, 0), (3, 0, 0, 3, 0, 0)]
+    while len(choices) < 24:
+        one = space.sample(rng).choices
+        if one not in choices and not space.is_dead(Architecture("nb201", one)):
+            choices.append(one)
+    texts = [space.to_string(Architecture("nb201", one)) for one in choices]
+    accuracies = [60.0 + i for i in range(len(texts))]
+    folder = tmp_path / "data" / "tables"
+    folder.mkdir(parents=True)
+    columns = {"arch_str": texts, "cifar10_test_acc_200": accuracies}
+    parquet.write_table(pyarrow.table(columns), folder / "nasbench201.parquet")
+    monkeypatch.setenv("NASSAY_DATA", str(tmp_path / "data"))
+    return texts

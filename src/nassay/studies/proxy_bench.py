@@ -1,0 +1,185 @@
+"""How well zero-cost proxies rank a tabular benchmark: score, judge, write down.
+
+A run folder keeps every score in its ledger, so that the same command goes on where it was stopped, a larger sample or
+another proxy pays only for what is new, and several benchmarks share one folder.
+"""
+
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from nassay.errors import UserError
+from nassay.studies.bench_files import write_bench
+from nassay.studies.bench_rows import chosen, correlations, drawn_ranks, rows, to_score, values_of
+from nassay.studies.bench_worker import seen_by_networks
+from nassay.studies.executors import Executor, usable_cores
+from nassay.studies.ledger import Ledger
+from nassay.studies.listener import Listener
+from nassay.studies.plan import PLAN, locked, refuse_foreign
+from nassay.studies.probe_inputs import probe_inputs
+from nassay.studies.proxy_scores import Sample, Scores, draw
+
+BATCH_SIZE = 64  # inputs that networks are shown, as in most papers
+LARGEST_SIDE = 64  # of these inputs, in pixels: larger images are shown smaller
+PROGRAM = "nassay.studies.bench_process"
+LEDGER = "study.sqlite"
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """A benchmark's files and its content of `summary.json`."""
+
+    folder: Path
+    summary: dict[str, Any]
+
+
+def bench_proxies(
+    table: str,
+    dataset: str | None = None,
+    *,
+    sample: int | None = None,
+    seed: int = 0,
+    proxies: str | Sequence[str] = "all",
+    out: str | Path | None = None,
+    workers: int | None = None,
+    batch_size: int = BATCH_SIZE,
+    largest_side: int = LARGEST_SIDE,
+    listener: Listener | None = None,
+) -> BenchResult:
+    """Hold zero-cost proxies against the trained accuracies of a tabular benchmark.
+
+    Args:
+        table: name of a table.
+        dataset: one of its data sets; None for the first.
+        sample: random architectures; None for all of the table.
+        seed: of the sample, of weights and inputs, and of the bootstrap.
+        proxies: "all", or names; `params`, `macs` and `random` are always there.
+        out: run folder; by default one under `runs/` that belongs to the benchmark.
+        workers: parallel processes of one thread each; by default one for each core.
+        batch_size: inputs that networks are shown.
+        largest_side: of these inputs, in pixels; the networks of larger images see them smaller.
+        listener: hears of progress.
+
+    Raises:
+        UserError: an unknown table, data set or proxy, a missing file, or a folder with something else in it.
+        StudyBusyError: another command works on the folder.
+        StudyStoppedError: the system stopped it; the same command goes on.
+    """
+    names = chosen(proxies)
+    drawn = draw(table, dataset, sample, seed)
+    folder = Path(out) if out is not None else Path("runs") / f"bench-{drawn.table}-{drawn.dataset}".lower()
+    settings = {"batch_size": batch_size, "largest_side": largest_side, "seed": seed}
+    with Bench(folder, settings, workers=workers, listener=listener) as bench:
+        return bench.run(drawn, names, folder)
+
+
+class Bench:
+    """A run folder at work on one benchmark after the other; use as a context manager.
+
+    Args:
+        folder: with the ledger; made where it is missing.
+        settings: {batch_size, largest_side, seed}; see `bench_proxies`.
+        workers: parallel processes; None for one on each core.
+        listener: hears of progress.
+
+    Raises:
+        UserError: the folder holds something else; there are no workers.
+        StudyBusyError: another command works on the folder.
+    """
+
+    def __init__(
+        self, folder: Path, settings: dict[str, int], *, workers: int | None = None, listener: Listener | None = None
+    ) -> None:
+        workers = usable_cores() if workers is None else workers
+        if workers < 1 or settings["batch_size"] < 2 or settings["largest_side"] < 1:
+            raise UserError(f"At least one worker, two inputs and one pixel are needed, found {workers=}, {settings}.")
+        self._folder, self._workers, self._settings = folder, workers, settings
+        self._listener = listener or Listener()
+        self._executor: Executor | None = None
+        with ExitStack() as stack:
+            _refuse_other(folder)
+            stack.enter_context(locked(folder))
+            self._ledger = stack.enter_context(closing(Ledger.in_folder(folder, remember=False)))
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> "Bench":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.close()
+
+    def run(self, sample: Sample, names: Sequence[str], folder: Path) -> BenchResult:
+        """Score a sample where that is missing, judge it, and write report, tables and summary into `folder`."""
+        settings, seed = self._settings, self._settings["seed"]
+        seen = seen_by_networks(sample.space, settings["largest_side"])
+        inputs = probe_inputs(seen, settings["batch_size"], seed)
+        scores = Scores(self._ledger, sample, to_score(names), inputs.source, settings)
+        self._listener.phase(f"{sample.table} {sample.dataset}", None)
+        with self._session():
+            scores.pay(self._workers_at_hand, lambda done, total: self._listener.progress(done, total, None, None))
+        columns = scores.read()
+        found = rows(names, columns, sample, noise=inputs.source == "noise", seed=seed)
+        order = [row["name"] for row in found]
+        best = int(sample.truth.argmax())
+        summary = {
+            "table": sample.table,
+            "dataset": sample.dataset,
+            "space": sample.space.name,
+            "metric": sample.metric[0],
+            "unit": sample.metric[1],
+            "table_size": sample.size,
+            "n": len(sample.truth),
+            "networks": len(sample.distinct),
+            **settings,
+            "input_shape": list(sample.space.input_shape),
+            "seen_shape": list(seen.input_shape),
+            "outputs": sample.space.num_outputs,
+            "inputs": inputs.text,
+            "best": {
+                "architecture": sample.space.to_string(sample.architectures[best]),
+                "value": float(sample.truth[best]),
+            },
+            "mean": float(sample.truth.mean()),
+            "rows": found,
+            "correlations": {"names": order, "rho": correlations(order, columns, sample)},
+            "seconds": round(float(columns.seconds.sum()), 3),
+            "finished": time.strftime("%Y-%m-%d"),
+            "versions": _versions(),
+        }
+        texts = (sample.space.to_string(a) for a in sample.architectures)
+        values = {name: values_of(name, columns, sample) for name in order}
+        write_bench(folder, summary, drawn_ranks(order, columns, sample), texts, sample.truth, values)
+        return BenchResult(folder, summary)
+
+    def _workers_at_hand(self) -> Executor:
+        if self._executor is None:
+            self._executor = Executor(self._folder, self._workers, 1, "cpu", PROGRAM)
+            self._stack.callback(self._executor.close)
+        return self._executor
+
+    @contextmanager
+    def _session(self) -> Iterator[None]:
+        """Note in the ledger how long scoring took, however it ends."""
+        number, started = self._ledger.open_session(), time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - started
+            self._ledger.touch_session(number, spent, {"score": spent})
+
+
+def _refuse_other(folder: Path) -> None:
+    """Refuse a folder that holds something else than the ledger of a benchmark."""
+    if (folder / PLAN).exists():
+        raise UserError(f"{folder} holds a search. Give another --out.")
+    if not (folder / LEDGER).exists():
+        refuse_foreign(folder)
+
+
+def _versions() -> dict[str, str]:
+    return {**{name: version(name) for name in ("nassay", "torch", "numpy")}, "python": platform.python_version()}
