@@ -67,7 +67,7 @@ def test_registration_names_the_space_and_its_paper(name: str) -> None:
 
 
 def test_space_is_large(name: str) -> None:
-    assert space_of(name).size > 10_000
+    assert space_of(name).size > 4_000
 
 
 @settings(max_examples=30, deadline=None)

@@ -199,5 +199,16 @@ class Space(ABC):
 
 
 spaces: Registry[type[Space]] = Registry(
-    "space", ("nassay.spaces.nb201", "nassay.spaces.mobile", "nassay.spaces.resnet")
+    "space",
+    (
+        "nassay.spaces.nb201",
+        "nassay.spaces.mobile",
+        "nassay.spaces.resnet",
+        "nassay.spaces.nb101",
+        "nassay.spaces.transnas_micro",
+        "nassay.spaces.transnas_macro",
+        "nassay.spaces.nb_macro",
+        "nassay.spaces.nds_cells",
+        "nassay.spaces.nds_residual",
+    ),
 )

@@ -18,29 +18,33 @@ SMALLEST_FINAL_MAP = 4
 MOST_DOWNSAMPLINGS = 5
 
 
-def num_downsamplings(input_shape: tuple[int, int, int]) -> int:
-    """How often a network halves its input: as often as the shorter side stays at least 4, at most 5 times.
+def num_downsamplings(input_shape: tuple[int, int, int], most: int = MOST_DOWNSAMPLINGS) -> int:
+    """How often a network halves its input: as often as the shorter side stays at least 4, at most `most` times.
 
     Every stride-2 layer is padded, so that a side of n becomes ceil(n / 2): an 8x8 input ends as 4x4, 32x32
     as 4x4, 33x21 as 9x6, 224x224 as 7x7.
 
     Args:
         input_shape: (C, H, W) of one input.
+        most: the largest number of times.
     """
     side, times = min(input_shape[1:]), 0
-    while times < MOST_DOWNSAMPLINGS and -(-side // 2) >= SMALLEST_FINAL_MAP:
+    while times < most and -(-side // 2) >= SMALLEST_FINAL_MAP:
         side, times = -(-side // 2), times + 1
     return times
 
 
-def halved_at(order: Sequence[int], input_shape: tuple[int, int, int]) -> frozenset[int]:
+def halved_at(
+    order: Sequence[int], input_shape: tuple[int, int, int], most: int = MOST_DOWNSAMPLINGS
+) -> frozenset[int]:
     """The parts of a network whose first layer has stride 2: as many of `order` as the input size asks for.
 
     Args:
         order: parts of the network (0 the stem, i stage i) in the order in which strides are given out.
         input_shape: (C, H, W) of one input.
+        most: the largest number of strides.
     """
-    return frozenset(order[: num_downsamplings(input_shape)])
+    return frozenset(order[: num_downsamplings(input_shape, most)])
 
 
 def option_index(what: str, value: int, known: Sequence[int]) -> int:

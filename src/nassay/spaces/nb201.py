@@ -9,6 +9,7 @@ a reduction pools with `ceil_mode`, so that odd sizes work; even sizes are not c
 """
 
 import re
+from collections.abc import Sequence
 from functools import partial
 
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ from nassay.spaces.nb201_equivalence import (
     Choices,
     classes,
     live_edges,
+    one_edge_away,
 )
 
 # What an edge costs, as a rank: pooling has no parameters and less work than any convolution.
@@ -93,6 +95,24 @@ class Reduction(nn.Module):
         return self.shortcut(x) + self.convolutions(x)
 
 
+def cell_graph(choices: Choices, operations: Sequence[str]) -> Graph:
+    """The graph of a cell of four nodes, its live operations as nodes.
+
+    Args:
+        choices: operation index of each of the six edges.
+        operations: names of the operations.
+    """
+    live = sorted(live_edges(choices))
+    ends = [(0, -1)] + [EDGES[i] for i in live] + [(-1, OUTPUT_NODE)]
+    edges = tuple(
+        (a, b)
+        for a, (target, _) in enumerate(ends)
+        for b, (_, source) in enumerate(ends)
+        if target == source and target >= 0
+    )
+    return Graph(("input", *(operations[choices[i]] for i in live), "output"), edges)
+
+
 def _stem(c_in: int, c_out: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(c_in, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out))
 
@@ -145,16 +165,7 @@ class NB201(Space):
 
     def graph(self, architecture: Architecture) -> Graph:
         """The cell with operations as nodes: those on a way from input to output, `none` left out."""
-        choices = self.check(architecture).choices
-        live = sorted(live_edges(choices))
-        ends = [(0, -1)] + [EDGES[i] for i in live] + [(-1, OUTPUT_NODE)]
-        edges = tuple(
-            (a, b)
-            for a, (target, _) in enumerate(ends)
-            for b, (_, source) in enumerate(ends)
-            if target == source and target >= 0
-        )
-        return Graph(("input", *(OPERATIONS[choices[i]] for i in live), "output"), edges)
+        return cell_graph(self.check(architecture).choices, OPERATIONS)
 
     def to_string(self, architecture: Architecture) -> str:
         """NAS-Bench-201's own string, such as `|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|...|`."""
@@ -202,12 +213,5 @@ class NB201(Space):
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
         """All canonical architectures one edge away from any encoding of this one, sorted."""
-        canonical, members = classes()
-        here = self.canonical(architecture)
-        near = {
-            canonical[(*member[:i], option, *member[i + 1 :])]
-            for member in members[here.choices]
-            for i in range(len(EDGES))
-            for option in range(len(OPERATIONS))
-        }
-        return [Architecture(self.name, choices) for choices in sorted(near - {here.choices})]
+        near = one_edge_away(self.canonical(architecture).choices, len(OPERATIONS), classes())
+        return [Architecture(self.name, choices) for choices in near]

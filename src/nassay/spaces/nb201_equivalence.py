@@ -1,4 +1,4 @@
-"""Which encodings of a NAS-Bench-201 cell are the same computation.
+"""Which encodings of a NAS-Bench-201 cell, or of another cell with its nodes and edges, are the same computation.
 
 Dong & Yang 2020, arXiv:2001.00326, count 6,466 unique cells among 15,625 by the strings of what the cells compute.
 Here there are 5,260 classes. Strings differ, and classes do not, where
@@ -10,10 +10,15 @@ Classes differ, and strings do not, where a convolution is shared by two nodes i
 its own: the parameters differ.
 
 A convolution of a zero node is taken for zero, as in the paper: all it could add is its batch norm's bias.
+
+TransNAS-Bench-101's cells have the first four of the operations. They are used with stride 2 as well (`reduces`), where
+a skip from the input node is an operation with weights of its own.
 """
 
 from functools import cache
-from itertools import permutations, product
+from itertools import product
+
+from nassay.spaces.isomorphism import orderings
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NONE, SKIP, POOL = (
@@ -43,7 +48,7 @@ def live_edges(choices: Choices) -> set[int]:
     return live
 
 
-def computation(choices: Choices) -> tuple[object, ...]:
+def computation(choices: Choices, reduces: bool = False) -> tuple[object, ...]:
     """What a cell computes, the same for two encodings exactly if they are isomorphic.
 
     The live operations are numbered, each with the multiset of what it sums up (0 is the cell's input):
@@ -52,28 +57,25 @@ def computation(choices: Choices) -> tuple[object, ...]:
 
     Args:
         choices: operation index of each of the six edges.
+        reduces: whether a skip from the input node is an operation, as with stride 2.
 
     Returns:
         Nested tuples: one (operation, inputs) for each operation, then the output's inputs.
     """
-    operations, output = _operations(choices)
+    operations, output = _operations(choices, reduces)
     expressions: list[str] = ["x"]
     for choice, inputs in operations[1:]:
         expressions.append(f"{choice}({'+'.join(sorted(expressions[i] for i in inputs))})")
-    groups: dict[str, list[int]] = {}
-    for i in sorted(range(1, len(operations)), key=lambda i: (len(expressions[i]), expressions[i])):
-        groups.setdefault(expressions[i], []).append(i)
 
     def numbered(order: list[int]) -> tuple[object, ...]:
-        number = {0: 0} | {old: new for new, old in enumerate(order, start=1)}
-        renamed = [(operations[i][0], tuple(sorted(number[j] for j in operations[i][1]))) for i in order]
+        number = {0: 0} | {old + 1: new for new, old in enumerate(order, start=1)}
+        renamed = [(operations[i + 1][0], tuple(sorted(number[j] for j in operations[i + 1][1]))) for i in order]
         return (*renamed, tuple(sorted(number[j] for j in output)))
 
-    orders = product(*(permutations(group) for group in groups.values()))
-    return min(numbered([i for group in order for i in group]) for order in orders)
+    return min(numbered(order) for order in orderings(expressions[1:]))
 
 
-def _operations(choices: Choices) -> tuple[list[tuple[int, Choices]], Choices]:
+def _operations(choices: Choices, reduces: bool) -> tuple[list[tuple[int, Choices]], Choices]:
     """The live operations as (operation index, sorted inputs), the input first, and the output's terms."""
     live = live_edges(choices)
     operations: list[tuple[int, Choices]] = [(SKIP, ())]
@@ -81,7 +83,7 @@ def _operations(choices: Choices) -> tuple[list[tuple[int, Choices]], Choices]:
     for i, (target, source) in enumerate(EDGES):
         if i not in live:
             continue
-        if choices[i] == SKIP:
+        if choices[i] == SKIP and not (reduces and source == 0):
             nodes[target] += nodes[source]
             continue
         operation = (choices[i], tuple(sorted(nodes[source])))
@@ -94,12 +96,39 @@ def _operations(choices: Choices) -> tuple[list[tuple[int, Choices]], Choices]:
 
 
 @cache
-def classes() -> tuple[dict[Choices, Choices], dict[Choices, list[Choices]]]:
-    """For every encoding its canonical one, and for every canonical one its members."""
+def classes(
+    num_operations: int = len(OPERATIONS), reduces: bool = False
+) -> tuple[dict[Choices, Choices], dict[Choices, list[Choices]]]:
+    """For every encoding its canonical one, and for every canonical one its members.
+
+    Args:
+        num_operations: how many of the operations the cells have.
+        reduces: whether a skip from the input node is an operation, as with stride 2.
+    """
     first: dict[tuple[object, ...], Choices] = {}
     canonical: dict[Choices, Choices] = {}
     members: dict[Choices, list[Choices]] = {}
-    for choices in product(range(len(OPERATIONS)), repeat=len(EDGES)):
-        canonical[choices] = first.setdefault(computation(choices), choices)
+    for choices in product(range(num_operations), repeat=len(EDGES)):
+        canonical[choices] = first.setdefault(computation(choices, reduces), choices)
         members.setdefault(canonical[choices], []).append(choices)
     return canonical, members
+
+
+def one_edge_away(
+    choices: Choices, num_operations: int, known: tuple[dict[Choices, Choices], dict[Choices, list[Choices]]]
+) -> list[Choices]:
+    """The canonical encodings one edge away from any encoding of a canonical one, without itself, sorted.
+
+    Args:
+        choices: a canonical encoding.
+        num_operations: how many operations an edge may have.
+        known: what `classes` gives for these cells.
+    """
+    canonical, members = known
+    near = {
+        canonical[(*member[:i], option, *member[i + 1 :])]
+        for member in members[choices]
+        for i in range(len(EDGES))
+        for option in range(num_operations)
+    }
+    return sorted(near - {choices})

@@ -39,14 +39,16 @@ DRAWN = 64  # candidates of all sizes that show what the space offers
 HOPELESS = 500  # untrainable draws in a row that end the screen
 PACED = 12  # networks whose pace of training is measured
 FEWEST_EPOCHS, FEWEST_STEPS = 12, 1000  # that the finish should give a candidate
-WIDEST = 8  # the fastest candidates get at most so many times the fewest epochs
+WIDEST = 6  # the fastest candidates get at most so many times the fewest epochs
 SAMPLING_SECONDS = 0.06  # to draw and count a candidate; measured by benchmarks/screening_speed.py
 FIRST = 8  # candidates whose price decides how many are screened
 CHUNK = 32  # mutants of the best that join the screened at a time
 LARGEST_SCREEN = 4096
-TRUSTED, BLIND = 0.3, 0.3  # shares of the candidates: the screen's best of every size, trainable ones drawn blindly
-RUNGS = (0.1, 0.35)  # shares of the final training that candidates, and then survivors, are trained to
+TRUSTED, LARGEST, BLIND = 0.2, 0.2, 0.1  # shares: the screen's best, and the most parameters, of every size; any
+ALIKE = 2.0  # two candidates are held against each other if the costs of their training differ by less than this
+RUNGS = (0.08, 0.3)  # shares of the final training that candidates, and then survivors, are trained to
 ETA = 4  # survivors are a quarter
+BANDS = 3  # of size: proposals and survivors come from each, as short trainings tell little across sizes
 
 Scores = dict[Architecture, dict[str, float | None]]
 
@@ -151,11 +153,12 @@ class Cascade(Strategy):
     def _adapt(self) -> Generator[list[Request], list[Record], list[Record]]:
         """Train random draws, the screen's best of every size, others unseen; then what the task itself has taught."""
         count, fidelity = self._count(), self._rung(0)
-        random = list(islice(self.problem.stream("random"), max(2, count // 6)))
+        random = list(islice(self.problem.stream("random"), max(2, count // 8)))
         yield from self._score(random)
         others = count - len(random)
-        screened = self._best_of_every_size(max(1, round(TRUSTED * others)))
-        first = list(dict.fromkeys(random + screened + self._any_trainable(round(BLIND * others))))
+        screened = self._best_of_every_size(max(1, round(TRUSTED * others)), SOURCES)
+        largest = self._best_of_every_size(max(1, round(LARGEST * others)), ("params",))
+        first = list(dict.fromkeys(random + screened + largest + self._any_trainable(round(BLIND * others))))
         records = yield [Request(a, "training", fidelity) for a in first]
         drawn = [r for r in records if r.request.architecture in set(random)]
         while len(records) < count:
@@ -166,14 +169,14 @@ class Cascade(Strategy):
         self.random_baseline = next(iter((yield from self.best_measured(self._ranked(drawn), 1))), None)
         return records
 
-    def _best_of_every_size(self, count: int) -> list[Architecture]:
-        """The screen's best of each of `count` equal bins by size: which size suits the task is not known yet."""
+    def _best_of_every_size(self, count: int, sources: Sequence[str]) -> list[Architecture]:
+        """The best by these sources of each of `count` equal bins by size: which size suits the task is not known."""
         by_size = self._by_size(filter(self._trainable, self.scores))
         best = []
         for members in np.array_split(np.arange(len(by_size)), count):
             inside = [by_size[i] for i in members]
             if inside:
-                columns = [[self.scores[a][s] for a in inside] for s in SOURCES]
+                columns = [[self.scores[a][s] for a in inside] for s in sources]
                 best.append(inside[int(np.argmax([-np.inf if s is None else s for s in log_rank_sum(columns)]))])
         return best
 
@@ -184,27 +187,26 @@ class Cascade(Strategy):
         return [pool[i] for i in order[:count]]
 
     def _propose(self, records: list[Record], count: int) -> Generator[list[Request], list[Record], list[Architecture]]:
-        """The best untrained candidates by weighted ranks, from the screened and from mutants of the best trained."""
+        """The best untrained candidates of each band, by weighted ranks; mutants of the best trained are among them."""
         rng = self.problem.rng(f"propose {len(records)}")
-        trained = [r.request.architecture for r in records]
-        parents = self._ranked(records)[: max(2, len(records) // 4)]
+        parents = self._of_all_bands(self._ranked(records), max(BANDS, len(records) // 4))
         mutants = [self.problem.space.mutate(a, rng) for a in islice(cycle(parents), CHUNK)]
         yield from self._score([a for a in mutants if self.problem.admits(a) and self._trainable(a)])
-        unseen = [a for a in self.scores if a not in set(trained) and self._trainable(a)]
-        pool = self._near(parents[:1], unseen)
+        trained = {r.request.architecture for r in records}
+        pool = [a for a in self.scores if a not in trained and self._trainable(a)]
         if not pool:
             return []
         sources, weights = self._sources(records, pool)
         order = np.argsort(-combined_rank(sources, weights), kind="stable")
-        return [pool[i] for i in order[:count]]
+        return self._of_all_bands([pool[i] for i in order], count)
 
-    def _near(self, best: list[Architecture], pool: list[Architecture]) -> list[Architecture]:
-        """Those of the pool that are about as large as the best so far, within a factor of 2.5; all if none is."""
-        if not best:
-            return pool
-        size = self._size(best[0])
-        near = [a for a in pool if size / 2.5 <= self._size(a) <= 2.5 * size]
-        return near or pool
+    def _of_all_bands(self, ranked: list[Architecture], count: int) -> list[Architecture]:
+        """The best of each band of size, and the best of the others, `count` in all, in the given order."""
+        edges = np.quantile([self._size(a) for a in self.scores], np.linspace(0, 1, BANDS + 1)[1:-1])
+        first = {int(np.searchsorted(edges, self._size(a))): a for a in reversed(ranked)}
+        chosen = [a for a in ranked if a in first.values()][:count]
+        chosen += [a for a in ranked if a not in chosen][: count - len(chosen)]
+        return sorted(chosen, key=ranked.index)
 
     def _sources(
         self, records: list[Record], pool: list[Architecture]
@@ -212,12 +214,14 @@ class Cascade(Strategy):
         """Scores of the pool by each source, and the source's influence from its order of the trained architectures."""
         truth_by = self._projected(records)
         trained, truth = list(truth_by), list(truth_by.values())
-        concordances = {s: concordance([self.scores[a][s] for a in trained], truth) for s in SOURCES}
+        sizes = np.log([self._size(a) for a in trained])
+        alike = np.abs(sizes[:, None] - sizes[None, :]) < np.log(ALIKE)
+        concordances = {s: concordance([self.scores[a][s] for a in trained], truth, alike) for s in SOURCES}
         sources: dict[str, list[float | None]] = {s: [self.scores[a][s] for a in pool] for s in SOURCES}
         if len(trained) >= 4:
             features = self._features(trained)
             held_out = held_out_predictions(features, truth, self.problem.seed)
-            concordances["surrogate"] = concordance(held_out.tolist(), truth)
+            concordances["surrogate"] = concordance(held_out.tolist(), truth, alike)
             fitted = surrogate(self.problem.seed).fit(features, truth)
             sources["surrogate"] = fitted.predict(self._features(pool)).tolist()
         self.weights = influences(concordances, len(trained))
@@ -228,7 +232,7 @@ class Cascade(Strategy):
         rows = []
         for a in architectures:
             profile = self.problem.profile(a)
-            costs = np.log1p([profile.params, profile.macs, profile.peak_memory_bytes])
+            costs = np.log1p([profile.params, profile.macs, profile.peak_memory_bytes, self._size(a)])
             cheap = [np.nan if (s := self.scores[a][p]) is None else np.arcsinh(s) for p in PROXIES]
             rows.append(np.concatenate([self.problem.space.encode(a), costs, cheap]))
         return np.array(rows)
@@ -239,11 +243,17 @@ class Cascade(Strategy):
         """Successive halving with continued training; the finalists keep the latency limit as measured."""
         for rung in range(1, len(RUNGS)):
             keep = max(FINALISTS, round(len(records) / ETA))
-            survivors = yield from self.best_measured(self._ranked(records), keep)
+            survivors = yield from self.best_measured(self._contenders(records, keep), keep)
             records = yield [Request(a, "training", self._rung(rung)) for a in survivors]
             if not any(r.value is not None for r in records):
                 return survivors[:FINALISTS]  # all failed: what the rung before has found still stands
         return self._ranked(records)[:FINALISTS]
+
+    def _contenders(self, records: Sequence[Record], keep: int) -> list[Architecture]:
+        """Who may go on, in order: those that have earned it, then all others, should the former be too slow."""
+        ranked = self._ranked(records)
+        chosen = self._of_all_bands(ranked, keep)
+        return chosen + [a for a in ranked if a not in chosen]
 
     def _ranked(self, records: Sequence[Record]) -> list[Architecture]:
         """The architectures that have a value, by projected accuracy, then by the accuracy itself, best first."""

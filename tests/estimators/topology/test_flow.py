@@ -2,7 +2,7 @@ from nassay.estimators.topology.flow import Flow, flow
 from nassay.estimators.topology.operations import Operation
 from nassay.spaces.base import Graph
 
-CONV, POOL = Operation((9,)), Operation(poolings=(9,))
+CONV, POOL = Operation((9,), 1), Operation(poolings=(9,))
 
 
 def test_identities_are_contracted() -> None:

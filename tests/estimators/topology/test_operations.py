@@ -4,7 +4,7 @@ from nassay.errors import UserError
 from nassay.estimators.topology.operations import Operation, operation
 
 
-@pytest.mark.parametrize("label", ["input", "output", "skip_connect", "identity", "add", "concat"])
+@pytest.mark.parametrize("label", ["input", "output", "skip_connect", "identity", "id", "add", "concat"])
 def test_identities(label: str) -> None:
     found = operation(label)
     assert found is not None
@@ -12,22 +12,25 @@ def test_identities(label: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "convolutions"),
+    ("label", "convolutions", "rectifiers"),
     [
-        ("nor_conv_1x1", (1,)),
-        ("nor_conv_3x3", (9,)),
-        ("conv3x3-bn-relu", (9,)),
-        ("conv_7x1_1x7", (7, 7)),
-        ("sep_conv_5x5", (25, 1, 25, 1)),
-        ("dil_conv_3x3", (9, 1)),
-        ("basic", (9, 9)),
-        ("bottleneck", (1, 9, 1)),
-        ("k5e6se", (1, 25, 1)),
-        ("k3e1", (9, 1)),
+        ("nor_conv_1x1", (1,), 1),
+        ("nor_conv_3x3", (9,), 1),
+        ("conv3x3-bn-relu", (9,), 1),
+        ("conv_7x1_1x7", (7, 7), 1),
+        ("sep_conv_5x5", (25, 1, 25, 1), 2),
+        ("dil_sep_conv_3x3", (9, 1, 9, 1), 2),
+        ("dil_conv_3x3", (9, 1), 1),
+        ("basic", (9, 9), 2),
+        ("module4", (9, 9), 2),
+        ("bottleneck", (1, 9, 1), 3),
+        ("k5e6se", (1, 25, 1), 2),
+        ("mb3_k3", (1, 9, 1), 2),
+        ("k3e1", (9, 1), 1),
     ],
 )
-def test_convolutions(label: str, convolutions: tuple[int, ...]) -> None:
-    assert operation(label) == Operation(convolutions)
+def test_convolutions(label: str, convolutions: tuple[int, ...], rectifiers: int) -> None:
+    assert operation(label) == Operation(convolutions, rectifiers)
 
 
 @pytest.mark.parametrize(("label", "positions"), [("avg_pool_3x3", 9), ("maxpool3x3", 9), ("max_pool_5x5", 25)])

@@ -32,6 +32,7 @@ def sed(graph: Graph) -> float | None:
         (("conv_1x1",), CONV1),
         (("avg_pool_3x3",), POOL3),
         (("conv_3x3", "avg_pool_3x3", "skip_connect", "conv_1x1"), CONV3 + POOL3 + CONV1),
+        (("k3e6",), log(3) + log(0.5 - 0.5 / pi)),  # one window of nine, two ReLUs in three convolutions
     ],
 )
 def test_changes_add_up_along_a_path(labels: tuple[str, ...], change: float) -> None:

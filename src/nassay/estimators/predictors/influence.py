@@ -19,15 +19,22 @@ from sklearn.model_selection import KFold
 TEMPERATURE = 0.05
 
 
-def concordance(scores: Sequence[float | None], truth: Sequence[float]) -> float:
+def concordance(scores: Sequence[float | None], truth: Sequence[float], comparable: np.ndarray | None = None) -> float:
     """Share of pairs that the scores order as the truth does; ties and missing scores count half.
 
-    G = 2 / (n (n - 1)) * sum_{j<k} [ sign(s_j - s_k) = sign(y_j - y_k) ]; 0.5 for fewer than two architectures.
+    G = 2 / (n (n - 1)) * sum_{j<k} [ sign(s_j - s_k) = sign(y_j - y_k) ]; 0.5 where there is no pair.
+
+    Args:
+        scores: (n,) of the source, larger is better.
+        truth: (n,) accuracies.
+        comparable: (n, n) bools, which pairs count; all by default.
     """
     known = np.array([s is not None for s in scores])
     s = np.array([s if s is not None else 0.0 for s in scores])
     y = np.asarray(truth, dtype=float)
     i, j = np.triu_indices(len(y), k=1)
+    if comparable is not None:
+        i, j = i[comparable[i, j]], j[comparable[i, j]]
     if len(i) == 0:
         return 0.5
     agreement = np.sign(s[i] - s[j]) * np.sign(y[i] - y[j])

@@ -1,7 +1,7 @@
 """What a node's label says of its operation: how many positions it mixes or averages.
 
 Every space writes its own labels (`nor_conv_3x3`, `conv3x3-bn-relu`, `sep_conv_5x5`, `k5e6se`, `bottleneck`);
-topology-only estimators need no more of them than the sizes of the windows.
+topology-only estimators need no more of them than the sizes of the windows and the number of ReLUs.
 """
 
 import re
@@ -13,14 +13,16 @@ from nassay.errors import UserError
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A chain of convolutions, or of poolings, or neither: the identity.
+    """A chain of convolutions and ReLUs, or of poolings, or neither: the identity.
 
     Attributes:
         convolutions: positions that each convolution mixes with weights of its own, such as 9 for 3x3.
+        rectifiers: ReLUs in the chain.
         poolings: positions that each pooling reduces to one, such as 9 for 3x3.
     """
 
     convolutions: tuple[int, ...] = ()
+    rectifiers: int = 0
     poolings: tuple[int, ...] = ()
 
     @property
@@ -29,41 +31,44 @@ class Operation:
         return not self.convolutions and not self.poolings
 
 
-IDENTITIES = ("input", "output", "skip_connect", "skip", "identity", "add", "sum", "concat")
+IDENTITIES = ("input", "output", "skip_connect", "identity", "id", "add", "concat")
 BLOCKS = {
-    "stem": Operation((9,)),
-    "tail": Operation((1,)),
-    "basic": Operation((9, 9)),
-    "bottleneck": Operation((1, 9, 1)),
+    "stem": Operation((9,), 1),
+    "tail": Operation((1,), 1),
+    "basic": Operation((9, 9), 2),
+    "bottleneck": Operation((1, 9, 1), 3),
 }
+BASIC_MODULE = r"module\d"
+INVERTED_RESIDUAL = r"k(?P<k>\d+)e(?P<e>\d+)(se)?|mb(?P<expansion>\d+)_k(?P<kernel>\d+)"
+TIMES = {"sep_conv": 2, "dil_sep_conv": 2, "dil_conv": 1}
 
 
 @cache
 def operation(label: str) -> Operation | None:
     """The operation of a label; None for `none`, which passes nothing on.
 
-    A separable convolution of DARTS (`sep_conv`) is applied twice, each time with a 1x1 convolution behind; a
-    dilated one (`dil_conv`) once. `k5e6se` is an inverted residual block: 1x1 unless e1, depthwise, 1x1.
+    A convolution comes with a ReLU, also one by rows and columns (`conv_7x1_1x7`). A separable one (`sep_conv`) is
+    applied twice, each time a ReLU, a depthwise and a 1x1 convolution; a dilated one (`dil_conv`) once. `k5e6se` and
+    `mb6_k5` are inverted residual blocks: 1x1 unless the expansion is 1, depthwise, and 1x1 without a ReLU.
 
     Raises:
         UserError: a label of an unknown kind.
     """
-    if label in ("none", "zero", "zeroize"):
+    if label == "none":
         return None
     if label in IDENTITIES:
         return Operation()
-    if label in BLOCKS:
-        return BLOCKS[label]
-    if block := re.fullmatch(r"k(\d+)e(\d+)(se)?", label):
-        expansion = (1,) if int(block[2]) > 1 else ()
-        return Operation((*expansion, int(block[1]) ** 2, 1))
+    if label in BLOCKS or re.fullmatch(BASIC_MODULE, label):
+        return BLOCKS.get(label, BLOCKS["basic"])
+    if block := re.fullmatch(INVERTED_RESIDUAL, label):
+        expanding = int(block["e"] or block["expansion"]) > 1
+        return Operation((1,) * expanding + (int(block["k"] or block["kernel"]) ** 2, 1), expanding + 1)
     windows = tuple(int(a) * int(b) for a, b in re.findall(r"(\d+)x(\d+)", label))
     if windows and "pool" in label:
         return Operation(poolings=windows)
     if windows and "conv" in label:
-        if "sep" in label or "dil" in label:
-            windows = (*windows, 1) * (2 if label.startswith("sep") else 1)
-        return Operation(windows)
+        times = TIMES.get(label.rpartition("_")[0])
+        return Operation((*windows, 1) * times, times) if times else Operation(windows, 1)
     raise UserError(
         f"No topology-only estimator knows the operation {label!r}: labels are {', '.join(IDENTITIES)}, none, "
         f"{', '.join(BLOCKS)}, k3e6, or name a convolution or pooling with its size, such as conv_3x3."

@@ -11,7 +11,7 @@ channels of one position, total variance 1; networks are taken without batch nor
 position and channel, in nats:
 
 1. A Gaussian of variance v has the entropy 1/2 ln(2 pi e v): h0 = 1/2 ln(2 pi e) at the input.
-2. A convolution over t positions sums t independent draws: variance times t, entropy + 1/2 ln t. Its ReLU turns a
+2. A convolution over t positions sums t independent draws: variance times t, entropy + 1/2 ln t. A ReLU turns a
    standard normal into one of mean 1/sqrt(2 pi), which is bias, and of variance r = 1/2 - 1/(2 pi): + 1/2 ln r. Hence
    +0.56 for 3x3, and -0.54 for 1x1: small kernels lose.
 3. Averaging over t positions is a filter. The entropy rate of a stationary Gaussian field changes by the mean of
@@ -25,6 +25,12 @@ position and channel, in nats:
 
 So SED = sum over distinct paths p of (h0 + sum over operations o on p of delta(o)), by dynamic programming in
 O(nodes + edges). Paths that differ in poolings only are taken for independent too, though they are not.
+
+Every step is monotone: a larger convolution never lowers SED, a convolution in the place of a skip raises it. On
+NAS-Bench-201 it therefore picks the cell of 3x3 convolutions only, as #params does, not a better one with fewer
+parameters as the paper's does. Other ways to write the same theory down (entropy powers that add up at sums, no ReLU, no
+gains at all) were tried; this one was chosen on TransNAS-Bench-101 micro, NAS-Bench-101 and NAS-Bench-301 before
+a look at NAS-Bench-201, where another would have been better: see `benchmarks/results/topology.md`.
 """
 
 from math import e, log, pi
@@ -39,8 +45,9 @@ RECTIFIED_VARIANCE = 1 / 2 - 1 / (2 * pi)
 
 def entropy_change(operation: Operation) -> float:
     """What an operation adds to the entropy of a position, in nats; see steps 2 and 3 above."""
-    gained = sum(log(positions * RECTIFIED_VARIANCE) / 2 for positions in operation.convolutions)
-    return gained - sum(log(positions) for positions in operation.poolings)
+    mixed = sum(log(positions) for positions in operation.convolutions) / 2
+    rectified = operation.rectifiers * log(RECTIFIED_VARIANCE) / 2
+    return mixed + rectified - sum(log(positions) for positions in operation.poolings)
 
 
 @topologies.register("sed", direction=+1, needs=frozenset({"graph"}), paper="after Wu et al. 2024, arXiv:2411.06236")
