@@ -49,7 +49,10 @@ def nassay_commands() -> Iterator[tuple[str, str]]:
 
 
 def options_of(command: str) -> set[str]:
-    return {o for p in COMMANDS[command].params for o in p.opts if o.startswith("--")}
+    """The options of a command, or of all commands of a group."""
+    found = COMMANDS[command]
+    subcommands = getattr(found, "commands", {"": found}).values()
+    return {o for one in subcommands for p in one.params for o in p.opts if o.startswith("--")}
 
 
 # Code ----------------------------------------------------------------------------------------------------------------
