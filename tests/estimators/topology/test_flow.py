@@ -1,3 +1,6 @@
+import pytest
+
+from nassay.estimators.proxies.base import Unmeasurable
 from nassay.estimators.topology.flow import Flow, flow
 from nassay.estimators.topology.operations import Operation
 from nassay.spaces.base import Graph
@@ -26,8 +29,11 @@ def test_equal_poolings_are_one_and_equal_convolutions_two() -> None:
 
 def test_none_and_what_hangs_on_it_vanish() -> None:
     # none -> conv -> output gives nothing, so does a convolution without inputs
-    graph = Graph(("input", "none", "conv_3x3", "conv_3x3", "output"), ((0, 1), (1, 2), (2, 4), (3, 4)))
-    assert flow(graph) == Flow((), (), frozenset())
+    labels = ("input", "none", "conv_3x3", "conv_3x3", "output")
+    edges = ((0, 1), (1, 2), (2, 4), (3, 4))
+    assert flow(Graph(labels, (*edges, (0, 4)))) == Flow((), (), frozenset({0}))
+    with pytest.raises(Unmeasurable, match="no way leads"):
+        flow(Graph(labels, edges))
 
 
 def test_a_node_that_sums_is_read_as_its_terms() -> None:

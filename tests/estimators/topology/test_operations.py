@@ -1,6 +1,7 @@
 import pytest
 
 from nassay.errors import UserError
+from nassay.estimators.proxies.base import Unmeasurable
 from nassay.estimators.topology.operations import Operation, operation
 
 
@@ -21,9 +22,8 @@ def test_identities(label: str) -> None:
         ("sep_conv_5x5", (25, 1, 25, 1), 2),
         ("dil_sep_conv_3x3", (9, 1, 9, 1), 2),
         ("dil_conv_3x3", (9, 1), 1),
-        ("basic", (9, 9), 2),
-        ("module4", (9, 9), 2),
-        ("bottleneck", (1, 9, 1), 3),
+        ("stem", (9,), 1),
+        ("tail", (1,), 1),
         ("k5e6se", (1, 25, 1), 2),
         ("mb3_k3", (1, 9, 1), 2),
         ("k3e1", (9, 1), 1),
@@ -40,6 +40,12 @@ def test_poolings(label: str, positions: int) -> None:
 
 def test_none_passes_nothing() -> None:
     assert operation("none") is None
+
+
+@pytest.mark.parametrize("label", ["basic", "bottleneck", "module4"])
+def test_blocks_of_unknown_width(label: str) -> None:
+    with pytest.raises(Unmeasurable, match=label):
+        operation(label)
 
 
 @pytest.mark.parametrize("label", ["lstm", "pool", "conv"])

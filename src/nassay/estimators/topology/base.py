@@ -1,7 +1,7 @@
 """Topology-only estimators: scores of an architecture's labelled graph. No network is built, no batch is seen.
 
-They see operations and their sizes, not widths, strides or repetitions: in spaces whose choices are widths they say
-little or nothing.
+They see operations and their sizes, not widths, strides or repetitions: where those are the choices they are not
+defined.
 """
 
 import time
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from torch import nn
 
 from nassay.estimators.base import Estimate
+from nassay.estimators.proxies.base import Unmeasurable
 from nassay.estimators.topology.flow import Flow, flow
 from nassay.registry import Registry
 from nassay.spaces.base import Architecture, Graph, Space
@@ -25,10 +26,6 @@ topologies: Registry[Callable[[Flow], float]] = Registry(
 )
 
 
-class Disconnected(Exception):
-    """No way leads from the graph's input to its output."""
-
-
 def score(subject: Graph | nn.Module, names: Sequence[str]) -> dict[str, Estimate]:
     """Scores a graph by topology-only estimators.
 
@@ -37,7 +34,8 @@ def score(subject: Graph | nn.Module, names: Sequence[str]) -> dict[str, Estimat
         names: estimators, by name.
 
     Returns:
-        One estimate per name; a reason where input and output are not connected.
+        One estimate per name, its `seconds` an equal share of the work; a reason where input and output are not
+        connected or where the labels hide what is chosen.
 
     Raises:
         UserError: a name or a label of the graph is unknown.
@@ -45,16 +43,14 @@ def score(subject: Graph | nn.Module, names: Sequence[str]) -> dict[str, Estimat
     functions = {name: topologies[name].target for name in names}
     if isinstance(subject, nn.Module):
         return {name: Estimate.failed(NO_GRAPH) for name in functions}
-    contracted = flow(subject)
-    return {name: _estimate(function, contracted) for name, function in functions.items()}
-
-
-def _estimate(function: Callable[[Flow], float], contracted: Flow) -> Estimate:
     start = time.perf_counter()
     try:
-        return Estimate.of(function(contracted), seconds=time.perf_counter() - start)
-    except Disconnected:
-        return Estimate.failed("no way leads from input to output", seconds=time.perf_counter() - start)
+        contracted = flow(subject)
+    except Unmeasurable as error:
+        return {name: Estimate.failed(str(error)) for name in functions}
+    values = {name: function(contracted) for name, function in functions.items()}
+    seconds = (time.perf_counter() - start) / max(len(functions), 1)
+    return {name: Estimate.of(value, seconds=seconds) for name, value in values.items()}
 
 
 class TopologyScorer:

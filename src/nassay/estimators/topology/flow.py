@@ -8,6 +8,7 @@ distinct sequence of operations from input to output.
 
 from dataclasses import dataclass
 
+from nassay.estimators.proxies.base import Unmeasurable
 from nassay.estimators.topology.operations import Operation, operation
 from nassay.spaces.base import Graph
 
@@ -21,7 +22,7 @@ class Flow:
     Attributes:
         operations: what makes signal 1, 2, ... (signal 0 is the input), sources before what reads them.
         sources: the signals that each of them reads, at least one.
-        output: the signals that the output sums up or concatenates; empty where no way leads there.
+        output: the signals that the output sums up or concatenates.
     """
 
     operations: tuple[Operation, ...]
@@ -33,6 +34,7 @@ def flow(graph: Graph) -> Flow:
     """Contracts a graph; what does not depend on the input, and `none`, are left out.
 
     Raises:
+        Unmeasurable: no way leads from input to output, or a label says too little.
         UserError: a label that `operation` does not know.
     """
     incoming: list[list[int]] = [[] for _ in graph.labels]
@@ -50,5 +52,6 @@ def flow(graph: Graph) -> Flow:
         else:
             copy = node if found.convolutions else 0
             carried.append(frozenset({made.setdefault((found, read, copy), len(made) + 1)}))
-    operations = tuple(operation for operation, _, _ in made)
-    return Flow(operations, tuple(read for _, read, _ in made), carried[-1])
+    if not carried[-1]:
+        raise Unmeasurable("no way leads from input to output")
+    return Flow(tuple(made_by for made_by, _, _ in made), tuple(read for _, read, _ in made), carried[-1])

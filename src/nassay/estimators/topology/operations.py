@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from nassay.errors import UserError
+from nassay.estimators.proxies.base import Unmeasurable
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,8 @@ class Operation:
 
 
 IDENTITIES = ("input", "output", "skip_connect", "identity", "id", "add", "concat")
-BLOCKS = {
-    "stem": Operation((9,), 1),
-    "tail": Operation((1,), 1),
-    "basic": Operation((9, 9), 2),
-    "bottleneck": Operation((1, 9, 1), 3),
-}
-BASIC_MODULE = r"module\d"
+ENDS = {"stem": Operation((9,), 1), "tail": Operation((1,), 1)}
+OPAQUE = r"basic|bottleneck|module\d"
 INVERTED_RESIDUAL = r"k(?P<k>\d+)e(?P<e>\d+)(se)?|mb(?P<expansion>\d+)_k(?P<kernel>\d+)"
 TIMES = {"sep_conv": 2, "dil_sep_conv": 2, "dil_conv": 1}
 
@@ -52,14 +48,19 @@ def operation(label: str) -> Operation | None:
     `mb6_k5` are inverted residual blocks: 1x1 unless the expansion is 1, depthwise, and 1x1 without a ReLU.
 
     Raises:
+        Unmeasurable: a block of a space that chooses widths, depths and strides, which graphs do not show.
         UserError: a label of an unknown kind.
     """
     if label == "none":
         return None
     if label in IDENTITIES:
         return Operation()
-    if label in BLOCKS or re.fullmatch(BASIC_MODULE, label):
-        return BLOCKS.get(label, BLOCKS["basic"])
+    if label in ENDS:
+        return ENDS[label]
+    if re.fullmatch(OPAQUE, label):
+        raise Unmeasurable(
+            f"the graph is a chain of blocks ({label}) whose widths and strides, the choices, do not show"
+        )
     if block := re.fullmatch(INVERTED_RESIDUAL, label):
         expanding = int(block["e"] or block["expansion"]) > 1
         return Operation((1,) * expanding + (int(block["k"] or block["kernel"]) ** 2, 1), expanding + 1)
@@ -71,5 +72,5 @@ def operation(label: str) -> Operation | None:
         return Operation((*windows, 1) * times, times) if times else Operation(windows, 1)
     raise UserError(
         f"No topology-only estimator knows the operation {label!r}: labels are {', '.join(IDENTITIES)}, none, "
-        f"{', '.join(BLOCKS)}, k3e6, or name a convolution or pooling with its size, such as conv_3x3."
+        f"{', '.join(ENDS)}, k3e6, or name a convolution or pooling with its size, such as conv_3x3."
     )
