@@ -202,6 +202,7 @@ spaces: Registry[type[Space]] = Registry(
     "space",
     (
         "nassay.spaces.nb201",
+        "nassay.spaces.tiny201",
         "nassay.spaces.mobile",
         "nassay.spaces.resnet",
         "nassay.spaces.nb101",
