@@ -11,6 +11,7 @@ NOUNS = {
     "strategies": {"cascade", "random", "evolution"},
     "tasks": {"classification"},
     "datasets": {"digits"},
+    "tables": {"embedded", "nasbench201"},
 }
 
 

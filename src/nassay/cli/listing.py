@@ -20,6 +20,7 @@ def entries_of(noun: str) -> list[dict[str, Any]]:
 
 def _registries() -> dict[str, Registry[Any]]:
     from nassay.estimators.proxies import proxies
+    from nassay.estimators.tables.base import tables
     from nassay.spaces.base import spaces
     from nassay.strategies.base import strategies
     from nassay.tasks.base import tasks
@@ -31,6 +32,7 @@ def _registries() -> dict[str, Registry[Any]]:
         "strategies": strategies,
         "tasks": tasks,
         "datasets": datasets,
+        "tables": tables,
     }
 
 

@@ -207,10 +207,10 @@ def report(
 
 @app.command("list", epilog=EXIT_CODES)
 def list_(
-    noun: Annotated[str, typer.Argument(help="spaces, proxies, strategies, tasks or datasets.")],
+    noun: Annotated[str, typer.Argument(help="spaces, proxies, strategies, tasks, datasets or tables.")],
     as_json: Json = False,
 ) -> None:
-    """What there is: spaces, proxies, strategies, tasks or datasets."""
+    """What there is: spaces, proxies, strategies, tasks, datasets or tables."""
     from nassay.cli.listing import entries_of
 
     found = entries_of(noun)
