@@ -11,8 +11,8 @@ target on its own; T_b = synthetic features, see `eproxy_targets`. A recipe (`ep
 discrete proxy search (`predictors/dps`) finds one. A stage is the last one of its resolution, as in the authors' code;
 where there are fewer resolutions than branches, the ends of equal parts of the network are taken.
 
-Differs from the authors' code: the target and the choice of 16 images follow from the images themselves and not from
-their order; a loss that is not finite is a reason; without a barrier the transform has the target's channels.
+Differs from the authors' code: the target follows from the images themselves, so that one batch has one target; a loss
+that is not finite is a reason; without a barrier the transform has the target's channels.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from torch.nn.modules.conv import _ConvNd
 from nassay.estimators.proxies.az_nas import MacCount
 from nassay.estimators.proxies.base import Setting, Signal, Unmeasurable, proxies
 from nassay.estimators.proxies.eproxy_recipe import DEFAULT, PLAIN, Branch, Recipe
-from nassay.estimators.proxies.eproxy_targets import SIDE, canonical_order, target
+from nassay.estimators.proxies.eproxy_targets import SIDE, target
 from nassay.estimators.proxies.passes import Pass
 from nassay.estimators.proxies.streams import derived_seed, generator
 
@@ -104,7 +104,7 @@ class FewShotRegression(Signal):
             Unmeasurable: too few stages, or the loss is not finite.
         """
         taps = tap_indices([area for _, area in self._shapes], len(self.recipe.branches))
-        x = run.x.detach()[canonical_order(run.x)[:IMAGES]]
+        x = run.x.detach()
         targets = [target(x, b.features, b.target_channels, b.level) for b in self.recipe.branches]
         heads = _heads(self.recipe, [self._shapes[i][0] for i in taps], self.seed).to(x)
         given, run.tensors = run.tensors, self._copies(run)
@@ -217,7 +217,7 @@ def configured(text: str) -> tuple[type[Signal], ...]:
 @proxies.register(
     "eproxy",
     direction=-1,
-    setting=Setting(),
+    setting=Setting(samples=IMAGES),
     signals=(FewShotRegression, MacCount),
     configure=configured,
     needs=frozenset({"data", "gradients"}),

@@ -51,12 +51,6 @@ def target(x: Tensor, features: Sequence[str], channels: int, level: float = 1.0
     return (level * total).to(x)
 
 
-def canonical_order(x: Tensor) -> list[int]:
-    """Indices that bring the images of a batch into an order of their own, whatever order they come in."""
-    rows = x.detach().float().cpu().contiguous().numpy()
-    return sorted(range(len(rows)), key=lambda i: blake2b(rows[i].tobytes(), digest_size=16).digest())
-
-
 @lru_cache(maxsize=16)
 def _maps(name: str, pixels: bytes, shape: tuple[int, int, int, int]) -> Tensor:
     """(B, 512, 8, 8) of one feature for images of this shape, given as their bytes; not to be changed."""
