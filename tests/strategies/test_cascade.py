@@ -82,8 +82,8 @@ def test_survivors_are_the_best_of_every_size_and_go_on_to_a_higher_share_of_the
 
 def test_of_all_bands_takes_the_best_of_each_then_the_best_of_the_others(toy: Space) -> None:
     strategy = Cascade(Problem(toy, budget=Budget(evaluations=4)))
-    sizes = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0, "e": 5.0, "f": 6.0}  # bands: a b, c d, e f
-    strategy.scores = dict.fromkeys(sizes, {})  # type: ignore[arg-type]
+    sizes = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0, "e": 5.0, "f": 6.0}
+    strategy.band_edges = np.array([2.5, 4.5])  # a b, c d, e f
     strategy._size = sizes.__getitem__  # type: ignore[assignment, method-assign]
     ranked: Any = ["a", "b", "f", "e", "d", "c"]
     assert strategy._of_all_bands(ranked, 2) == ["a", "f"]

@@ -153,12 +153,14 @@ class Cascade(Strategy):
     def _adapt(self) -> Generator[list[Request], list[Record], list[Record]]:
         """Train random draws, the screen's best of every size, others unseen; then what the task itself has taught."""
         count, fidelity = self._count(), self._rung(0)
+        screened = [self._size(a) for a in self.scores if self._trainable(a)] or [0.0]
+        self.band_edges = np.quantile(screened, np.linspace(0, 1, BANDS + 1)[1:-1])
         random = list(islice(self.problem.stream("random"), max(2, count // 8)))
         yield from self._score(random)
         others = count - len(random)
-        screened = self._best_of_every_size(max(1, round(TRUSTED * others)), SOURCES)
+        promising = self._best_of_every_size(max(1, round(TRUSTED * others)), SOURCES)
         largest = self._best_of_every_size(max(1, round(LARGEST * others)), ("params",))
-        first = list(dict.fromkeys(random + screened + largest + self._any_trainable(round(BLIND * others))))
+        first = list(dict.fromkeys(random + promising + largest + self._any_trainable(round(BLIND * others))))
         records = yield [Request(a, "training", fidelity) for a in first]
         drawn = [r for r in records if r.request.architecture in set(random)]
         while len(records) < count:
@@ -202,8 +204,7 @@ class Cascade(Strategy):
 
     def _of_all_bands(self, ranked: list[Architecture], count: int) -> list[Architecture]:
         """The best of each band of size, and the best of the others, `count` in all, in the given order."""
-        edges = np.quantile([self._size(a) for a in self.scores], np.linspace(0, 1, BANDS + 1)[1:-1])
-        first = {int(np.searchsorted(edges, self._size(a))): a for a in reversed(ranked)}
+        first = {int(np.searchsorted(self.band_edges, self._size(a))): a for a in reversed(ranked)}
         chosen = [a for a in ranked if a in first.values()][:count]
         chosen += [a for a in ranked if a not in chosen][: count - len(chosen)]
         return sorted(chosen, key=ranked.index)
