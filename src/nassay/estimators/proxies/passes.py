@@ -3,7 +3,8 @@ for.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -114,21 +115,25 @@ class Pass:
     def _call(self, x: Tensor, tensors: Mapping[str, Tensor], listening: Sequence[Signal]) -> Tensor:
         self._listening, self._trunk_area = listening, 0
         self._previous: Tensor | None = None
+        watched = listening or self.setting.cut or not self.setting.batch_norm
+        with torch.set_grad_enabled(bool(self._gradients)), self._watched() if watched else nullcontext():
+            outputs = functional_call(self.network, dict(tensors), (x,))
+        if not isinstance(outputs, Tensor):
+            raise Unmeasurable(f"the network's output is a {type(outputs).__name__}, not a tensor")
+        return outputs
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Everything that happens inside is reported to the listening signals."""
         handles, self._has_stages, self._has_trunk = watch_stages(self.network, self.on_stage, self._on_trunk)
         if self._wanted("layer"):
             handles += _watch_layers(self.network, self._on_layer)
         try:
-            with (
-                torch.set_grad_enabled(bool(self._gradients)),
-                Watch(self, batch_norm=self.setting.batch_norm),
-            ):
-                outputs = functional_call(self.network, dict(tensors), (x,))
+            with Watch(self, batch_norm=self.setting.batch_norm):
+                yield
         finally:
             for handle in handles:
                 handle.remove()
-        if not isinstance(outputs, Tensor):
-            raise Unmeasurable(f"the network's output is a {type(outputs).__name__}, not a tensor")
-        return outputs
 
     # Gradients ------------------------------------------------------------------------------------
 
