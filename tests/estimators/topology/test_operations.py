@@ -42,7 +42,7 @@ def test_none_passes_nothing() -> None:
     assert operation("none") is None
 
 
-@pytest.mark.parametrize("label", ["basic", "bottleneck", "module4"])
+@pytest.mark.parametrize("label", ["basic", "bottleneck", "module4", "res_bottleneck_block"])
 def test_blocks_of_unknown_width(label: str) -> None:
     with pytest.raises(Unmeasurable, match=label):
         operation(label)

@@ -34,7 +34,7 @@ class Operation:
 
 IDENTITIES = ("input", "output", "skip_connect", "identity", "id", "add", "concat")
 ENDS = {"stem": Operation((9,), 1), "tail": Operation((1,), 1)}
-OPAQUE = r"basic|bottleneck|module\d"
+OPAQUE = r"basic|bottleneck|module\d|\w+_block"
 INVERTED_RESIDUAL = r"k(?P<k>\d+)e(?P<e>\d+)(se)?|mb(?P<expansion>\d+)_k(?P<kernel>\d+)"
 TIMES = {"sep_conv": 2, "dil_sep_conv": 2, "dil_conv": 1}
 
