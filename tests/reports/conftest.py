@@ -210,3 +210,108 @@ def make_sample() -> ReportData:
         "resumes": 1,
     }
     return ReportData(summary, records)
+
+
+def bench_report(share: float, tau: float | None, rho: float | None) -> dict:
+    known = tau is not None
+    return {
+        "share": share,
+        "n": round(1000 * share) if known else 2,
+        "kendall_tau": tau,
+        "ci_low": tau - 0.1 if known else None,
+        "ci_high": tau + 0.1 if known else None,
+        "spearman_rho": rho,
+        "rho_ci_low": rho - 0.1 if known else None,
+        "rho_ci_high": rho + 0.1 if known else None,
+        "reason": None if known else "needs at least 3 architectures with both values, found 2",
+    }
+
+
+def bench_row(name: str, tau: float, **facts: object) -> dict:
+    shares = [bench_report(1.0, tau, tau + 0.1)]
+    shares += [bench_report(share, tau - 0.3, tau - 0.2) for share in (0.5, 0.25, 0.1)] + [
+        bench_report(0.05, None, None)
+    ]
+    return {
+        "name": name,
+        "shares": shares,
+        "scored": None,
+        "coverage": 1.0,
+        "pick": 2,
+        "pick_architecture": "net-2",
+        "tied": 1,
+        "picked": 91.0,
+        "regret": 3.0,
+        "budgets": [],
+        "better": "higher",
+        "sees": "nothing",
+        "milliseconds": 0.5,
+        "reasons": {},
+        "published": [],
+    } | facts
+
+
+@pytest.fixture
+def bench() -> dict:
+    """The `summary.json` of a proxy benchmark."""
+    claims = [
+        {"statistic": "kendall_tau", "value": 0.296, "source": "a table"},
+        {"statistic": "spearman_rho", "value": 0.35, "source": "a figure"},
+    ]
+    zen = {"coverage": 0.98, "pick": 0, "picked": 92.5, "regret": 1.5, "milliseconds": 12.5, "sees": "noise"}
+    zen |= {"reasons": {"the network is dead": 7}, "published": claims}
+    rows = [bench_row("zen", 0.7, **zen), bench_row("params", 0.5), bench_row("macs", 0.5), bench_row("random", 0.01)]
+    return {
+        "table": "nasbench201",
+        "dataset": "cifar10",
+        "space": "nb201",
+        "metric": "accuracy",
+        "unit": "percent",
+        "table_size": 15625,
+        "n": 1000,
+        "networks": 900,
+        "seed": 3,
+        "batch_size": 64,
+        "largest_side": 64,
+        "input_shape": [3, 32, 32],
+        "seen_shape": [3, 32, 32],
+        "outputs": 10,
+        "inputs": "64 inputs of Gaussian noise with random labels: there are no images at hand",
+        "best": {"architecture": "net-2", "value": 94.0},
+        "mean": 88.0,
+        "rows": rows,
+        "correlations": {
+            "names": [row["name"] for row in rows],
+            "rho": [[1.0, 0.5, 0.5, None], [0.5, 1.0, 1.0, None], [0.5, 1.0, 1.0, None], [None] * 4],
+        },
+        "seconds": 81.0,
+        "finished": "2026-11-22",
+        "versions": {"nassay": "0.1.0", "torch": "2.13"},
+    }
+
+
+@pytest.fixture
+def drawn() -> dict:
+    """Ranks of three architectures for the scatter plots."""
+    ranks = [3, 1, 2]
+    return {
+        "architectures": ["net-0", "net-1", "net-2"],
+        "accuracies": [92.5, 93.0, 94.0],
+        "truth": [1, 2, 3],
+        "scores": dict.fromkeys(("zen", "params", "macs", "random", "<b>zen"), ranks),
+    }
+
+
+@pytest.fixture
+def zero_shot(bench: dict) -> dict:
+    """The `summary.json` of all benchmarks, of which there is one."""
+    facts = {"benchmarks": 1, "worst": 0.5, "rho_best": None, "ahead": 0, "behind": 0, "relative_regret": 0.4}
+    lines = [{"name": row["name"], "rho": 0.5, "milliseconds": 1.0, **facts} for row in bench["rows"]]
+    return {
+        "benchmarks": [{**bench, "folder": "nasbench201-cifar10"}],
+        "overview": lines,
+        "findings": ["A finding.", "Another one."],
+        "absent": ["nds: there is no file"],
+        "seed": 3,
+        "batch_size": 64,
+    }

@@ -57,7 +57,9 @@ def proxies(
 
 @bench.command("zero-shot", epilog=EXIT_CODES)
 def zero_shot(
-    sample: Annotated[int | None, typer.Option(min=3, help="Random architectures of each; by default all.")] = None,
+    sample: Annotated[
+        int, typer.Option(min=3, help="Random architectures of each, or all where there are fewer.")
+    ] = 1000,
     seed: Seed = 0,
     proxies: Proxies = "all",
     out: Annotated[Path, typer.Option(help="Run folder, with a folder for each benchmark in it.")] = Path(

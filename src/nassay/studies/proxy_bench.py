@@ -6,7 +6,7 @@ another proxy pays only for what is new, and several benchmarks share one folder
 
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -121,7 +121,7 @@ class Bench:
         scores = Scores(self._ledger, sample, to_score(names), inputs.source, settings)
         self._listener.phase(f"{sample.table} {sample.dataset}", None)
         with self._session():
-            scores.pay(self._workers_at_hand, lambda done, total: self._listener.progress(done, total, None, None))
+            scores.pay(self._workers_at_hand, self._progress())
         columns = scores.read()
         found = rows(names, columns, sample, noise=inputs.source == "noise", seed=seed)
         order = [row["name"] for row in found]
@@ -161,6 +161,20 @@ class Bench:
             self._executor = Executor(self._folder, self._workers, 1, "cpu", PROGRAM)
             self._stack.callback(self._executor.close)
         return self._executor
+
+    def _progress(self) -> Callable[[int, int], None]:
+        """Tells how far the scoring is, and the time that the rest will take at the pace so far."""
+        started = time.perf_counter()
+        known: int | None = None
+
+        def tell(done: int, total: int) -> None:
+            nonlocal known
+            known = done if known is None else known
+            new = done - known
+            left = (time.perf_counter() - started) / new * (total - done) if new else None
+            self._listener.progress(done, total, None, left)
+
+        return tell
 
     @contextmanager
     def _session(self) -> Iterator[None]:

@@ -1,0 +1,172 @@
+"""Every zero-cost proxy against every tabular benchmark at hand, with the published figures beside ours.
+
+    NASSAY_DATA=data python benchmarks/proxies.py --score --sample 1000
+
+scores what the run folder's ledger does not hold yet (hours, for all tables on two cores; it may be stopped and goes
+on), then writes `benchmarks/results/proxies.json` and `.md`. Without `--score` the page is written again from the
+JSON, with date and command of the run that it comes from.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from nassay.cli.display import Display
+from nassay.estimators.topology import topologies
+from nassay.reports.bench_tables import (
+    OVERVIEW,
+    OVERVIEW_NOTE,
+    bench_notes,
+    bench_title,
+    correlation,
+    figure,
+    interval,
+    overview_cells,
+    quality,
+    sources,
+)
+from nassay.reports.formats import digits, duration, percent
+from nassay.studies.executors import usable_cores
+from nassay.studies.zero_shot import bench_zero_shot
+
+RESULTS = Path(__file__).parent / "results"
+HEADINGS = (
+    *("proxy", "τ", "95 %", "published τ", "ρ", "95 %", "published ρ", "τ top 50 %", "25 %", "10 %", "5 %"),
+    *("pick", "regret", "scored", "ms", "sees"),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--score", action="store_true", help="score what is missing; else only write the page again")
+    parser.add_argument("--sample", type=int, help="random architectures of each benchmark, all by default")
+    parser.add_argument("--seed", type=int, default=0, help="of samples, weights and inputs")
+    parser.add_argument("--proxies", default="all", help="names with commas between them")
+    parser.add_argument("--workers", type=int, help="processes of one thread, one for each core by default")
+    parser.add_argument("--out", type=Path, default=Path("runs/zero-shot"), help="run folder with the ledger")
+    args = parser.parse_args()
+    cache = RESULTS / "proxies.json"
+    if args.score:
+        found = score(args)
+        cache.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
+    found = json.loads(cache.read_text("utf-8"))
+    (RESULTS / "proxies.md").write_text(page(found), "utf-8")
+    sys.stdout.write(f"{RESULTS / 'proxies.md'}\n")
+
+
+def score(args: argparse.Namespace) -> dict[str, Any]:
+    """Run the protocol, and put beside its summary how it was run and what it says of each method."""
+    started = time.perf_counter()
+    with Display() as display:
+        result = bench_zero_shot(
+            sample=args.sample,
+            seed=args.seed,
+            proxies=args.proxies,
+            out=args.out,
+            workers=args.workers,
+            listener=display,
+        )
+    size = ["--sample", str(args.sample)] if args.sample else []
+    command = shlex.join(
+        ["python", "benchmarks/proxies.py", "--score", *size, "--seed", str(args.seed), "--proxies", args.proxies]
+    )
+    machine = f"{platform.machine()}, {usable_cores()} cores"
+    data = os.environ.get("NASSAY_DATA", "")
+    summary = result.summary
+    summary["absent"] = [text.replace(data, "$NASSAY_DATA") if data else text for text in summary["absent"]]
+    return {
+        "command": command,
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": machine,
+        "seconds": round(time.perf_counter() - started, 1),
+        **summary,
+        "methods": methods(summary, command),
+    }
+
+
+def methods(summary: dict[str, Any], command: str) -> dict[str, dict[str, str]]:
+    """One sentence for each method, for `docs/methods.md`."""
+    found = {}
+    for line in summary["overview"]:
+        noun = "topology" if line["name"] in topologies else "proxy"
+        parts = [
+            f"{b['table']} {b['dataset']} tau {correlation(share['kendall_tau'])} "
+            f"[{interval(share['ci_low'], share['ci_high'])}], n {share['n']}"
+            for b in summary["benchmarks"]
+            for row in b["rows"]
+            if row["name"] == line["name"] and (share := row["shares"][0])["kendall_tau"] is not None
+        ]
+        mean = f"mean rho over {line['benchmarks']} benchmarks {correlation(line['rho'])}"
+        result = f"{'; '.join(parts[:3])}; {mean}; seed {summary['seed']}"
+        found[f"{noun}/{line['name']}"] = {"result": result, "command": command}
+    return found
+
+
+def page(found: dict[str, Any]) -> str:
+    """The results as Markdown."""
+    lines = [
+        "# Zero-cost proxies on tabular benchmarks",
+        "",
+        f"`{found['command']}`, {found['date']}, {found['machine']}; that call took {duration(found['seconds'])}, "
+        f"scores that were paid for before not counted. Batch {found['batch_size']}, seed {found['seed']}, images of "
+        f"more than {found['largest_side']} pixels shown smaller.",
+        "",
+        "Kendall's tau-b and Spearman's rho with 95 % bootstrap intervals over architectures. The best 50, 25, 10 and "
+        "5 % are the truly best. The pick is the architecture with the best score, regret what it lacks to the best. "
+        "An architecture without a score ranks last. ms: an equal share of the passes that the asked proxies share.",
+        "",
+        "## Findings of the zero-shot review (arXiv:2307.01998), with our figures",
+        "",
+        *(f"- {sentence}" for sentence in found["findings"]),
+        "",
+        "## Over all benchmarks",
+        "",
+        OVERVIEW_NOTE,
+        "",
+        *table(OVERVIEW, [overview_cells(line) for line in found["overview"]]),
+    ]
+    for benchmark in found["benchmarks"]:
+        rows = [cells(row, benchmark["unit"]) for row in benchmark["rows"]]
+        lines += ["", f"## {bench_title({**benchmark, 'seed': found['seed']})}", "", *table(HEADINGS, rows), ""]
+        lines += [f"- {note}" for note in bench_notes(benchmark)]
+        lines += [f"- Published: {source}." for source in sources(benchmark)]
+    if found["absent"]:
+        lines += ["", "## Left out", "", *(f"- {sentence}" for sentence in found["absent"])]
+    return "\n".join(lines) + "\n"
+
+
+def cells(row: dict[str, Any], unit: str) -> tuple[str, ...]:
+    """A proxy on a benchmark, one cell for each of `HEADINGS`."""
+    whole, *best = row["shares"]
+    tau, rho = (figure(row, statistic) for statistic in ("kendall_tau", "spearman_rho"))
+    return (
+        f"`{row['name']}`",
+        correlation(whole["kendall_tau"]),
+        interval(whole["ci_low"], whole["ci_high"]),
+        correlation(tau["value"]) if tau else "",
+        correlation(whole["spearman_rho"]),
+        interval(whole["rho_ci_low"], whole["rho_ci_high"]),
+        correlation(rho["value"]) if rho else "",
+        *(correlation(share["kendall_tau"]) for share in best),
+        quality(row["picked"], unit),
+        quality(row["regret"], unit),
+        percent(row["coverage"]),
+        digits(row["milliseconds"]),
+        row["sees"],
+    )
+
+
+def table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    """A Markdown table, numbers to the right."""
+    lines = [headings, ("---", *("---:" for _ in headings[1:])), *rows]
+    return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines]
+
+
+if __name__ == "__main__":
+    main()
