@@ -124,7 +124,7 @@ def train(network: nn.Module, data: Thirds, seed: int) -> dict[str, Any]:
     started = time.process_time()
     x, y = data["train"]
     steps = len(x) // BATCH
-    optimizer = torch.optim.SGD(network.parameters(), RATE, momentum=0.9, weight_decay=5e-4, nesterov=True)
+    optimizer = torch.optim.SGD(network.parameters(), RATE, momentum=0.9, weight_decay=5e-4, nesterov=True, fused=True)
     order = torch.Generator().manual_seed(seed)
     curves: dict[str, Any] = {"valid_right": [], "test_right": [], "train_loss": []}
     for epoch in range(EPOCHS):

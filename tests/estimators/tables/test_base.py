@@ -66,7 +66,7 @@ def test_data_sets_are_found_by_any_spelling(table: Table) -> None:
 
 
 def test_a_data_set_without_columns_is_named(table: Table) -> None:
-    with pytest.raises(UserError, match="no column on ImageNet16-120"):
+    with pytest.raises(UserError, match="no measurements of ImageNet16-120"):
         table.values("ImageNet16-120")
 
 

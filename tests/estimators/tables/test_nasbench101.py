@@ -22,6 +22,7 @@ def test_the_whole_table_is_preferred_and_has_repeats(tmp_path: Path) -> None:
     write(tmp_path / "nasbench101.parquet", repeats | {"cifar10_train_s_108_seed0": [1000.0], "params": [8]})
     table = open_table("nasbench101", tmp_path)
     chain = table.space().canonical(table.space().from_string(" ".join(CHAIN)))
+    assert table.datasets == ("cifar10",)
     assert table.values() == {chain: 92.0}
     assert table.values(seed=2) == {chain: 94.0}
     assert table.costs("train_seconds") == {chain: 1000.0}

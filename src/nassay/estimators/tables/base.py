@@ -39,12 +39,14 @@ class Table(ABC):
         datasets: what networks were trained on (tasks, families), the first one the default.
         files: names of the file, the preferred one first.
         default_splits: the first of them that a data set has is what `values` answers with.
+        text_columns: the columns that name the architecture.
     """
 
     name: ClassVar[str]
     datasets: tuple[str, ...]
     files: ClassVar[tuple[str, ...]]
     default_splits: ClassVar[tuple[str, ...]] = ("test", "valid", "unstated")
+    text_columns: ClassVar[tuple[str, ...]] = ("arch_str",)
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
@@ -74,8 +76,6 @@ class Table(ABC):
     @abstractmethod
     def _texts(self, rows: pyarrow.Table) -> Sequence[str]:
         """The architecture of every row, as `Space.from_string` reads it."""
-
-    text_columns: ClassVar[tuple[str, ...]] = ("arch_str",)
 
     def _rows(self, dataset: str, columns: Sequence[str]) -> pyarrow.Table:
         """The rows of a data set with these columns."""
@@ -203,13 +203,13 @@ class Table(ABC):
         return column_names(self.path)
 
     def _checked_series(self, dataset: str) -> tuple[Series, ...]:
-        found = tuple(s for s in self._series(self.dataset(dataset)) if s.column in self.columns)
-        if not found:
-            raise UserError(f"{self.path} has no column on {dataset}.")
-        return found
+        return tuple(s for s in self._series(self.dataset(dataset)) if s.column in self.columns)
 
     def _quality(self, dataset: str) -> list[Series]:
-        return [s for s in self.series(dataset) if s.metric in QUALITY]
+        found = [s for s in self.series(dataset) if s.metric in QUALITY]
+        if not found:
+            raise UserError(f"{self.path} has no measurements of {dataset}.")
+        return found
 
     def _combined(self, found: Sequence[Series], *, merge: bool) -> Values:
         """Mean over series (seeds) of the mean over rows (encodings); architectures without a value are left out."""

@@ -10,6 +10,7 @@ called `unstated`), 500 with NAS-Bench-Suite-Zero's validation accuracy, 500 wit
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import pyarrow
 
@@ -27,10 +28,13 @@ class NASBench101(Table):
     """NAS-Bench-101: cells of up to seven vertices and nine edges, CIFAR-10; whole or partial."""
 
     name = "nasbench101"
-    datasets = ("cifar10", "imagenet")
     files = ("nasbench101.parquet", "nasbench101_partial.parquet")
     default_splits = ("test", "unstated", "valid")
     text_columns = ("adjacency", "ops")
+
+    def __init__(self, folder: Path | None = None) -> None:
+        super().__init__(folder)
+        self.datasets = ("cifar10", "imagenet") if "imagenet_top1" in self.columns else ("cifar10",)
 
     def space(self, dataset: str | None = None) -> Space:
         """`nb101`, for 32x32 images and ten classes, or 224x224 images and 1,000 classes."""

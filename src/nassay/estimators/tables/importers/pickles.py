@@ -1,7 +1,7 @@
 """Reading pickles of others without running anything in them.
 
 A pickle is a program. Plain data needs few of its instructions: numbers, texts, lists, dictionaries. Those that call
-something by name are refused but for a short list of harmless containers and NumPy's scalars.
+something by name are refused but for a short list: harmless containers, bytes and NumPy's scalars.
 """
 
 import bz2
@@ -16,6 +16,13 @@ import torch
 from nassay.errors import UserError
 
 _SCALAR = np.float64(0).__reduce__()[0]
+
+
+def _encoded(text: str, _: str) -> bytes:
+    """How protocol 2 writes bytes: a text of their values, and the name of a codec."""
+    return text.encode("latin1")
+
+
 SAFE: dict[str, Any] = {
     "collections.OrderedDict": dict,
     "builtins.set": set,
@@ -23,6 +30,7 @@ SAFE: dict[str, Any] = {
     "numpy.core.multiarray.scalar": _SCALAR,
     "numpy._core.multiarray.scalar": _SCALAR,
     "numpy.dtype": np.dtype,
+    "_codecs.encode": _encoded,
 }
 _DTYPES = [type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i4", "i8", "b1")]
 # What a damaged or foreign file makes the unpicklers raise.
