@@ -160,10 +160,9 @@ def _forward_pairs(cell: CellGraph) -> list[Edge]:
 
 
 def _reached(edges: Iterable[Edge], start: int) -> set[int]:
-    found, last, edges = {start}, set(), list(edges)
-    while found != last:
-        last = found
-        found = last | {j for i, j in edges if i in last}
+    found, edges = {start}, list(edges)
+    for _ in range(MAX_VERTICES):
+        found |= {j for i, j in edges if i in found}
     return found
 
 

@@ -2,7 +2,7 @@
 
 from nassay.errors import UserError
 from nassay.spaces.base import Space
-from nassay.spaces.nds_cells import CellSpace, NDSAmoeba, NDSDARTS, NDSENAS, NDSNASNet, NDSPNAS
+from nassay.spaces.nds_cells import NDSDARTS, NDSENAS, NDSPNAS, CellSpace, NDSAmoeba, NDSNASNet
 from nassay.spaces.nds_residual import NDSResNet, NDSResNeXtA, NDSResNeXtB, NDSVanilla
 
 CELL_FAMILIES: dict[str, type[CellSpace]] = {

@@ -12,7 +12,7 @@ counts are at hand.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -49,14 +49,14 @@ def _options(operations: Sequence[str], num_nodes: int) -> tuple[int, ...]:
 class CellSpace(Space):
     """Networks of a normal and a reduction cell.
 
-    Sub-classes set `operations` (from small to large where they have stride 2), `num_nodes` and `concat`, the rule for
-    a cell's output. Two edges of a node commute, and so do nodes that do not depend on each other: the canonical form
-    has them in one order.
+    Sub-classes set `operations` (from small to large where they have stride 2), `num_nodes` and `concat_all`, whether a
+    cell's output holds all nodes or those that no other node uses. The two edges of a node commute, and so do nodes
+    that do not depend on each other: the canonical form has them in one order.
     """
 
     operations: ClassVar[tuple[str, ...]]
     num_nodes: ClassVar[int] = 5
-    concat: ClassVar[Callable[[Sequence[Edge]], tuple[int, ...]]]
+    concat_all: ClassVar[bool]
 
     def plan(self, architecture: Architecture) -> NetworkPlan:
         """The architecture in readable terms.
@@ -78,7 +78,7 @@ class CellSpace(Space):
         return Architecture(self.name, tuple(choices))
 
     def _cell(self, edges: Sequence[Edge]) -> CellPlan:
-        return CellPlan(tuple(edges), self.concat(edges))
+        return CellPlan(tuple(edges), (all_nodes if self.concat_all else loose_ends)(edges))
 
     def layout(self, architecture: Architecture, *, width: float = 1.0) -> Layout:
         """Stem and cells; see `Space.layout` and `genotype`. The encoding's order of nodes is kept."""
@@ -192,7 +192,7 @@ class NDSNASNet(CellSpace):
         "conv_3x3",
         "conv_7x1_1x7",
     )
-    concat = staticmethod(loose_ends)
+    concat_all = False
     options = _options(operations, 5)
 
 
@@ -211,7 +211,7 @@ class NDSAmoeba(CellSpace):
         "sep_conv_7x7",
         "conv_7x1_1x7",
     )
-    concat = staticmethod(loose_ends)
+    concat_all = False
     options = _options(operations, 5)
 
 
@@ -230,7 +230,7 @@ class NDSPNAS(CellSpace):
         "sep_conv_7x7",
         "conv_7x1_1x7",
     )
-    concat = staticmethod(all_nodes)
+    concat_all = True
     options = _options(operations, 5)
 
 
@@ -240,7 +240,7 @@ class NDSENAS(CellSpace):
 
     name = "nds_enas"
     operations = ("max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5")
-    concat = staticmethod(loose_ends)
+    concat_all = False
     options = _options(operations, 5)
 
 
@@ -260,5 +260,5 @@ class NDSDARTS(CellSpace):
         "sep_conv_5x5",
     )
     num_nodes = 4
-    concat = staticmethod(all_nodes)
+    concat_all = True
     options = _options(operations, 4)

@@ -78,7 +78,7 @@ class TransNASMicro(Space):
     def layout(self, architecture: Architecture, *, width: float = 1.0) -> Layout:
         """Stem and ten cells; see `Space.layout`. The encoding is built as it is, dead edges included."""
         choices = self.check(architecture).choices
-        channels = 2 * scale_channels(CHANNELS / 2, width)
+        channels = 2 * scale_channels(CHANNELS // 2, width)
         strides, shapes = plan(MODULES, channels, self.input_shape)
         blocks = tuple(Piece(("cell", choices, shape), partial(Cell, choices, shape)) for shape in shapes)
         arguments = (self.input_shape[0], channels, strides)
