@@ -8,6 +8,7 @@ from nassay.errors import UserError
 NOUNS = {
     "spaces": {"mobile", "nb201", "resnet"},
     "proxies": {"synflow", "naswot", "az_expressivity"},
+    "topologies": {"sed", "paths"},
     "strategies": {"cascade", "random", "evolution"},
     "tasks": {"classification"},
     "datasets": {"digits"},

@@ -81,10 +81,12 @@ def test_costs_and_scores(models):
     assert all(s["value"] is not None and s["direction"] in (-1, 1) for s in found["scores"].values())
 
 
-def test_all_is_every_registered_proxy(models, nassay):
+def test_all_is_every_registered_proxy_and_topology(models, nassay):
     found = score_model(f"{models}:net", (1, 8, 8), 0, "all", batch=8, seed=0)
-    names = [e["name"] for e in json.loads(nassay("list", "proxies", "--json")[1])]
+    nouns = ("proxies", "topologies")
+    names = [e["name"] for noun in nouns for e in json.loads(nassay("list", noun, "--json")[1])]
     assert list(found["scores"]) == names
+    assert "no labelled graph" in found["scores"]["sed"]["reason"]
 
 
 def test_the_seed_decides(models):

@@ -21,6 +21,7 @@ def entries_of(noun: str) -> list[dict[str, Any]]:
 def _registries() -> dict[str, Registry[Any]]:
     from nassay.estimators.proxies import proxies
     from nassay.estimators.tables.base import tables
+    from nassay.estimators.topology import topologies
     from nassay.spaces.base import spaces
     from nassay.strategies.base import strategies
     from nassay.tasks.base import tasks
@@ -29,6 +30,7 @@ def _registries() -> dict[str, Registry[Any]]:
     return {
         "spaces": spaces,
         "proxies": proxies,
+        "topologies": topologies,
         "strategies": strategies,
         "tasks": tasks,
         "datasets": datasets,

@@ -10,6 +10,9 @@ from torch import nn
 from nassay.errors import UserError
 from nassay.estimators.analytic import profile
 from nassay.estimators.proxies import Batch, proxies, score
+from nassay.estimators.topology import topologies
+from nassay.estimators.topology import score as score_topology
+from nassay.registry import Entry
 
 
 def score_model(
@@ -21,13 +24,15 @@ def score_model(
         UserError: the file, the function or the module it returns is not usable.
     """
     network = load_model(model)
-    wanted = proxies.names() if names == "all" else [n.strip() for n in names.split(",")]
-    for name in wanted:
-        proxies[name]
+    everything = (*proxies.names(), *topologies.names())
+    wanted = everything if names == "all" else [n.strip() for n in names.split(",")]
+    entries = {name: _entry(name) for name in wanted}
     found = _outputs(network, input_shape)
     outputs = classes or _number_of_outputs(found)
     counts = profile(network, input_shape)
-    scores = score(network, Batch.noise(input_shape, outputs, batch, seed), wanted, seed=seed)
+    of_network = [name for name in entries if name not in topologies.names()]
+    scores = score(network, Batch.noise(input_shape, outputs, batch, seed), of_network, seed=seed)
+    scores |= score_topology(network, [name for name in entries if name in topologies.names()])
     return {
         "model": model,
         "input_shape": list(input_shape),
@@ -41,11 +46,17 @@ def score_model(
                 "value": e.value,
                 "reason": e.reason,
                 "seconds": round(e.seconds, 4),
-                "direction": proxies[name].info["direction"],
+                "direction": entry.info["direction"],
             }
-            for name, e in scores.items()
+            for name, entry in entries.items()
+            for e in [scores[name]]
         },
     }
+
+
+def _entry(name: str) -> Entry[Any]:
+    """The proxy or topology-only estimator of this name; an unknown one is an unknown proxy."""
+    return topologies[name] if name in topologies.names() else proxies[name]
 
 
 def load_model(text: str) -> nn.Module:
