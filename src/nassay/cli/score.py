@@ -10,8 +10,8 @@ from torch import nn
 from nassay.errors import UserError
 from nassay.estimators.analytic import profile
 from nassay.estimators.proxies import Batch, proxies, score
-from nassay.estimators.topology import topologies
 from nassay.estimators.topology import score as score_topology
+from nassay.estimators.topology import topologies
 from nassay.registry import Entry
 
 
