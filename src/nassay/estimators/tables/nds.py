@@ -4,9 +4,9 @@ A family is a data set of this table, called like the source's file: `DARTS_in` 
 on CIFAR-10. The source has top-1 errors on the test images of CIFAR-10 or the validation images of ImageNet after every
 epoch; here they are accuracies, 100 minus the error, in percent, split `test`. Families differ in the length of their
 training; in `lr-wd` families learning rate and weight decay are random, too, and trainings that diverged have an error
-of 99.9 or 100 in the source. The paper takes the smallest error of all epochs; the last one, taken here, differs from it
-by more than 1 in 8 of the 3,305 rows at hand. The files of reruns, two models trained a hundred times each, are
-left out.
+of 99.9 or 100 in the source. The paper takes the smallest error of all epochs; the last one, taken here, differs from
+it by more than 1 in 8 of the 3,305 rows at hand. The files of reruns, two models trained a hundred times each, are left
+out.
 """
 
 from collections.abc import Iterable, Sequence
