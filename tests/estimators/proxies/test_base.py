@@ -36,3 +36,14 @@ def test_every_proxy_states_its_facts() -> None:
         assert entry.info["needs"] <= {"data", "labels", "gradients"}
         assert "arXiv:" in entry.info["paper"] or entry.name == "meco"  # which is not on arXiv
         assert entry.summary
+
+
+def test_a_batchs_own_order_follows_from_its_contents() -> None:
+    batch = Batch(torch.randn(7, 1, 2, 2), torch.arange(7))
+    batch.x[3] = batch.x[5]  # told apart by their labels
+    expected, order = batch.in_own_order(), torch.tensor([3, 6, 0, 5, 1, 4, 2])
+    found = Batch(batch.x[order], batch.y[order]).in_own_order()
+    assert torch.equal(found.x, expected.x)
+    assert torch.equal(found.y, expected.y)
+    assert torch.equal(expected.x, batch.x[expected.y])
+    assert sorted(expected.y.tolist()) == list(range(7))

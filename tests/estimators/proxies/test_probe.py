@@ -1,3 +1,5 @@
+from itertools import count
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -93,3 +95,11 @@ def test_seconds_of_a_pass_are_shared() -> None:
     estimates = score(small(), BATCH, ["snip", "grad_norm", "zen"])
     assert estimates["snip"].seconds == estimates["grad_norm"].seconds > 0
     assert estimates["zen"].seconds != estimates["snip"].seconds
+
+
+def test_seconds_are_shares_of_the_pass_and_of_the_own_signals(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = count()
+    monkeypatch.setattr("time.perf_counter", lambda: next(ticks))  # every look at the clock takes a second
+    estimates = score(small(), BATCH, ["snip", "grad_norm", "naswot"])
+    # five seconds in all: one for each of the two signals, three for the pass
+    assert {name: e.seconds for name, e in estimates.items()} == {"snip": 1.5, "grad_norm": 1.5, "naswot": 2}
