@@ -4,9 +4,9 @@
    wall-clock budget the pace of training is measured on a dozen networks and modelled for the others; only networks
    that the finish can train for enough epochs are candidates.
 2. Screen: many candidates by zero-cost proxies and their number of parameters, aggregated by ranks.
-3. Adapt: train some to a twelfth of the finish; weigh each proxy, and a surrogate, by how well it ordered those of about
-   the same size on this very task (ProxyBO's dynamic influence, arXiv:2110.10423); train what the weighted ranks
-   propose. Trained networks are ranked by what their learning curves project for the finish, see
+3. Adapt: train some to a twelfth of the finish; weigh each proxy, and a surrogate, by how well it ordered those of
+   about the same size on this very task (ProxyBO's dynamic influence, arXiv:2110.10423); train what the weighted
+   ranks propose. Trained networks are ranked by what their learning curves project for the finish, see
    `estimators/predictors/learning_curve.py`.
 4. Climb: a quarter, of every size, goes on with its weights to a third of the finish
    (successive halving, arXiv:1502.07943; EcoNAS's hierarchy, arXiv:2001.01233).
