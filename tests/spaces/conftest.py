@@ -49,7 +49,7 @@ def count_work() -> Callable[[Space, Architecture], Work]:
                 elements[layer.kind] += layer.out_channels * layer.out_height * layer.out_width
         windows = [op for op in record.operations if "pool2d" in str(op.func) and len(op.args) > 1]
         pooled = sum(prod(op.args[1]) * op.outputs[0].numel() for op in windows)
-        last = next(op.inputs[0] for op in reversed(record.operations) if op.outputs and op.inputs[0].dim() == 4)
+        last = next(op.inputs[0] for op in reversed(record.operations) if "mean" in str(op.func))
         shape = (last.shape[1], last.shape[2])
         return Work(found.params, found.macs, elements["norm"], elements["activation"], pooled, shape)
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from nassay.errors import UserError
 from nassay.spaces.base import Architecture, Graph, Layout, Space, spaces
-from nassay.spaces.blocks import scale_channels
+from nassay.spaces.blocks import option_index, scale_channels
 from nassay.spaces.genotype import (
     NONE,
     NUM_INPUTS,
@@ -110,9 +110,14 @@ class CellSpace(Space):
         try:
             network = json.loads(text)
             genotype = network["genotype"]
-            choices = [DEPTHS.index(network["depth"]), WIDTHS.index(network["width"])]
+            choices = [
+                option_index("depth", network["depth"], DEPTHS),
+                option_index("width", network["width"], WIDTHS),
+            ]
             for kind in ("normal", "reduce"):
                 edges = [(str(name), int(source)) for name, source in genotype[kind]]
+                if unknown := {name for name, _ in edges} - set(self.operations):
+                    raise ValueError(f"no operation is called {unknown.pop()}")
                 choices += [n for name, source in edges for n in (self.operations.index(name), source)]
                 if self._cell(edges).concat != tuple(genotype[f"{kind}_concat"]):
                     raise ValueError(f"the output of the {kind} cell is another one here")

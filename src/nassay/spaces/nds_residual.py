@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from nassay.errors import UserError
 from nassay.spaces.base import Architecture, Graph, Layout, Piece, Space, spaces
-from nassay.spaces.blocks import chain_graph, conv_bn, halved_at, piece, scale_channels
+from nassay.spaces.blocks import chain_graph, conv_bn, halved_at, option_index, piece, scale_channels
 from nassay.spaces.genotype import IMAGENET_SIDE
 from nassay.spaces.resnet import ResidualBlock
 
@@ -178,11 +178,12 @@ class ResidualSpace(Space):
         """
         try:
             network = json.loads(text)
-            choices = [self.stem_widths.index(network["ws"][0])]
+            choices = [option_index("stem width", network["ws"][0], self.stem_widths)]
             ones = [1] * len(network["ws"])
             columns = (network["ds"], network["ws"], network["bot_muls"] or ones, network["num_gs"] or ones)
             for stage in list(zip(*columns, strict=True))[1:]:
-                choices += [known.index(value) for known, value in zip(self._stage_options(), stage, strict=True)]
+                options = zip(("depth", "width", "multiplier", "groups"), stage, self._stage_options(), strict=True)
+                choices += [option_index(*option) for option in options]
             architecture = self.check(Architecture(self.name, tuple(choices)))
             if json.loads(self.to_string(architecture)) == network:
                 return architecture
