@@ -7,8 +7,9 @@ equally among the vertices that feed it, the first of them taking what is left o
 widest vertex that it feeds, and hands on only the first ones where a vertex has fewer.
 
 The rules were read in the published TensorFlow code. Verified (see tests/spaces/test_nb101.py): parameters and
-multiply-accumulates equal those that NAS-Bench-Suite-Zero publishes for its NAS-Bench-101 cells (500 rows); the fewest
-and the most parameters of all cells are the benchmark's, 227,274 and 49,979,274.
+multiply-accumulates equal those that NAS-Bench-Suite-Zero publishes for its NAS-Bench-101 cells (500 rows); there are
+423,624 different cells, as in the benchmark, and the fewest and the most parameters of all cells are the benchmark's,
+227,274 and 49,979,274.
 
 Two things differ. Max pooling between the stacks keeps odd borders, as TensorFlow's padding "same" does; the PyTorch
 versions of the network drop them. Batch norm has PyTorch's momentum.
