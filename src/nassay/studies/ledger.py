@@ -128,12 +128,13 @@ class Ledger:
             rows = connection.execute(sql.select(evaluations).order_by(evaluations.c.id)).mappings().all()
         return [dict(row) for row in rows]
 
-    def stream(self, fidelity: str) -> Iterator[sql.Row[tuple[str, str, float | None, str | None, float]]]:
+    def stream(self, fidelity: str) -> Iterator[tuple[str, str, float | None, str | None, float]]:
         """All evaluations of a fidelity as (architecture, estimator, value, reason, seconds), a thousand at a time."""
         columns = [evaluations.c[name] for name in ("architecture", "estimator", "value", "reason", "seconds")]
         wanted = sql.select(*columns).where(evaluations.c.fidelity == fidelity)
         with self._transaction() as connection:
-            yield from connection.execution_options(yield_per=1000).execute(wanted)
+            for row in connection.execution_options(yield_per=1000).execute(wanted).mappings():
+                yield row["architecture"], row["estimator"], row["value"], row["reason"], row["seconds"]
 
     def _read(self) -> Iterator[tuple[Key, Estimate, str]]:
         for row in self.records():
