@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from nassay.gaps import ranking
 from nassay.gaps.ranking import BUDGETS, SHARES, best_share, budget_regrets, last_where_missing, rank, rank_correlations
 
 NAN = float("nan")
@@ -14,8 +15,8 @@ def array(*values: float) -> np.ndarray:
 
 def test_a_score_that_fails_among_the_best():
     # right order up to 4, reversed above: 6 of the 28 pairs are discordant
-    ranking = rank("p", array(1, 2, 3, 4, 8, 7, 6, 5), array(1, 2, 3, 4, 5, 6, 7, 8))
-    whole, half, quarter, tenth, twentieth = ranking.shares
+    found = rank("p", array(1, 2, 3, 4, 8, 7, 6, 5), array(1, 2, 3, 4, 5, 6, 7, 8))
+    whole, half, quarter, tenth, twentieth = found.shares
     assert whole.kendall_tau == pytest.approx((28 - 2 * 6) / 28)
     # rank differences of the reversed four: 3, 1, -1, -3
     assert whole.spearman_rho == pytest.approx(1 - 6 * (9 + 1 + 1 + 9) / (8 * 63))
@@ -23,42 +24,42 @@ def test_a_score_that_fails_among_the_best():
     assert (quarter.n, tenth.n, twentieth.n) == (2, 1, 1)
     assert quarter.kendall_tau is None
     assert "at least 3" in quarter.reason
-    assert (ranking.pick, ranking.tied, ranking.picked, ranking.regret) == (4, 1, 5, 3)
-    assert (ranking.coverage, ranking.scored) == (1, None)
+    assert (found.pick, found.tied, found.picked, found.regret) == (4, 1, 5, 3)
+    assert (found.coverage, found.scored) == (1, None)
 
 
 def test_what_has_no_score_ranks_last():
     # pairs: (0, 1) and (0, 2) discordant, as the first has no score but is the best; (1, 2) concordant
-    ranking = rank("p", array(NAN, 5, 6, 7), array(9, 1, 2, 3))
-    assert ranking.shares[0].kendall_tau == pytest.approx((3 - 3) / 6)
-    assert ranking.scored is not None
-    assert ranking.scored.kendall_tau == pytest.approx(1)
-    assert ranking.coverage == pytest.approx(3 / 4)
-    assert (ranking.pick, ranking.regret) == (3, 6)
+    found = rank("p", array(NAN, 5, 6, 7), array(9, 1, 2, 3))
+    assert found.shares[0].kendall_tau == pytest.approx((3 - 3) / 6)
+    assert found.scored is not None
+    assert found.scored.kendall_tau == pytest.approx(1)
+    assert found.coverage == pytest.approx(3 / 4)
+    assert (found.pick, found.regret) == (3, 6)
 
 
 def test_a_smaller_score_may_be_the_better_one():
-    ranking = rank("p", array(3, 2, 1, NAN), array(1, 2, 3, 0), direction=-1)
-    assert ranking.shares[0].kendall_tau == pytest.approx(1)
-    assert (ranking.pick, ranking.regret) == (2, 0)
+    found = rank("p", array(3, 2, 1, NAN), array(1, 2, 3, 0), direction=-1)
+    assert found.shares[0].kendall_tau == pytest.approx(1)
+    assert (found.pick, found.regret) == (2, 0)
 
 
 def test_ties_at_the_top_are_broken_by_chance():
-    ranking = rank("p", array(1, 2, 2), array(3, 1, 2))
-    assert (ranking.pick, ranking.tied, ranking.picked, ranking.regret) == (1, 2, 1.5, 1.5)
+    found = rank("p", array(1, 2, 2), array(3, 1, 2))
+    assert (found.pick, found.tied, found.picked, found.regret) == (1, 2, 1.5, 1.5)
 
 
 def test_no_score_at_all_is_a_reason():
-    ranking = rank("p", array(NAN, NAN, NAN), array(1, 2, 3))
-    assert {report.reason for report in ranking.shares} == {"no architecture has a score"}
-    assert (ranking.coverage, ranking.pick, ranking.picked, ranking.regret, ranking.scored) == (
+    found = rank("p", array(NAN, NAN, NAN), array(1, 2, 3))
+    assert {report.reason for report in found.shares} == {"no architecture has a score"}
+    assert (found.coverage, found.pick, found.picked, found.regret, found.scored) == (
         0,
         None,
         None,
         None,
         None,
     )
-    json.dumps(ranking.to_dict(), allow_nan=False)
+    json.dumps(found.to_dict(), allow_nan=False)
 
 
 def test_equal_seeds_resample_equal_architectures():
@@ -67,6 +68,17 @@ def test_equal_seeds_resample_equal_architectures():
     a, b, c = (rank("p", noisy, truth, seed=seed).shares[0] for seed in (1, 1, 2))
     assert (a.ci_low, a.ci_high) == (b.ci_low, b.ci_high) != (c.ci_low, c.ci_high)
     assert a.ci_low < a.kendall_tau < a.ci_high
+
+
+def test_many_architectures_are_resampled_less_often(monkeypatch):
+    asked = []
+    monkeypatch.setattr(ranking, "gap", lambda *columns, resamples, **rest: asked.append(resamples))
+    rank("p", np.arange(10.0), np.arange(10.0))
+    monkeypatch.setattr(ranking, "DRAWN", 500)
+    rank("p", np.arange(10.0), np.arange(10.0))
+    monkeypatch.setattr(ranking, "DRAWN", 5)
+    rank("p", np.arange(10.0), np.arange(10.0))
+    assert asked == [1000] * 5 + [50, 100, 166, 500, 500] + [40] * 5
 
 
 def test_the_best_share_includes_ties():

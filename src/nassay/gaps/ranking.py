@@ -19,8 +19,8 @@ from nassay.gaps.gap import GapReport, gap
 
 SHARES = (1.0, 0.5, 0.25, 0.1, 0.05)
 BUDGETS = (0.1, 0.25, 0.5, 0.75, 1.0)
-RESAMPLES, RESAMPLES_OF_MANY = 1000, 200  # intervals over many architectures are narrow, and dear
-MANY = 2000
+MOST_RESAMPLES, FEWEST_RESAMPLES = 1000, 40
+DRAWN = 2_000_000  # architectures in all resamples: intervals over many are narrow, and dear
 
 
 @dataclass(frozen=True)
@@ -131,5 +131,5 @@ def rank_correlations(columns: Sequence[np.ndarray]) -> np.ndarray:
 def _report(name: str, x: np.ndarray, truth: np.ndarray, any_score: bool, seed: int) -> GapReport:
     if not any_score:
         return GapReport(name, "truth", 0, 0.0, reason="no architecture has a score")
-    resamples = RESAMPLES if len(x) < MANY else RESAMPLES_OF_MANY
+    resamples = min(MOST_RESAMPLES, max(FEWEST_RESAMPLES, DRAWN // max(1, len(x))))
     return gap(name, "truth", x.tolist(), truth.tolist(), seed=seed, resamples=resamples)
