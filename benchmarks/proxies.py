@@ -55,6 +55,8 @@ def main() -> None:
     if args.score:
         found = score(args)
         cache.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
+    if not cache.exists():
+        sys.exit(f"There is no {cache}: give --score, with NASSAY_DATA set.")
     found = json.loads(cache.read_text("utf-8"))
     (RESULTS / "proxies.md").write_text(page(found), "utf-8")
     sys.stdout.write(f"{RESULTS / 'proxies.md'}\n")
