@@ -11,7 +11,10 @@ Inputs smaller than 32x32 lose strides, so that the last map stays at least 4x4.
 """
 
 import re
+from collections.abc import Sequence
+from itertools import chain, combinations, product
 
+import numpy as np
 from torch import nn
 
 from nassay.errors import UserError
@@ -25,6 +28,12 @@ STAGES = ((0, 1), (2, 3, 4), (5, 6, 7))  # layers of each stage
 STEM_CHANNELS = 32
 TAIL_CHANNELS = 1280
 DOWNSAMPLING_ORDER = (2, 3, 1)  # stages in the order in which they keep their strides
+
+
+def _placed(layers: Sequence[int], places: Sequence[int], length: int) -> list[int]:
+    """Layers at the given places, identities elsewhere."""
+    at = dict(zip(places, layers, strict=True))
+    return [at.get(i, 0) for i in range(length)]
 
 
 @spaces.register("nb_macro", paper="Su et al. 2021, arXiv:2103.11922")
@@ -90,3 +99,28 @@ class NBMacro(Space):
             layers = [choices[i] for i in rest]
             choices[first + 1 : first + 1 + len(rest)] = sorted(layers, key=lambda c: c == 0)
         return Architecture(self.name, tuple(choices))
+
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
+        """All networks with one layer more, less or of another kind; see `Space.neighbors`.
+
+        A layer may come between two others, so every order of a stage's identities is changed in turn.
+        """
+        here = self.canonical(architecture)
+        changes = [(i, option) for i, n in enumerate(self.options) for option in range(n)]
+        near = {self._replace(same, i, option) for same in self._encodings(here) for i, option in changes}
+        return sorted(near - {here})
+
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """A random neighbour."""
+        near = self.neighbors(architecture)
+        return near[int(rng.integers(len(near)))]
+
+    def _encodings(self, canonical: Architecture) -> list[Architecture]:
+        """Every encoding of the same network."""
+        stages = []
+        for first, *rest in STAGES:
+            layers = [canonical.choices[i] for i in rest]
+            kept = [c for c in layers if c]
+            places = combinations(range(len(rest)), len(kept))
+            stages.append([(canonical.choices[first], *_placed(kept, where, len(rest))) for where in places])
+        return [Architecture(self.name, tuple(chain(*layers))) for layers in product(*stages)]

@@ -55,7 +55,7 @@ class Constraints:
             metric, unit = LABELS[name]
             cost = costs.get(metric)
             if limit is not None and cost is not None and cost > limit:
-                return f"{metric} is {cost:,.6g} {unit}, over {name} = {limit:,.6g}"
+                return f"{metric} is {_shown(cost)} {unit}, over {name} = {_shown(limit)}"
         return None
 
     @property
@@ -235,7 +235,7 @@ class Problem:
             metric, unit = LABELS[name]
             cost = costs.get(metric)
             if limit is not None and cost is not None and cost > limit:
-                lines.append(f"{name} = {limit:,.6g} {unit}, but the smallest network has {cost:,.6g} {unit}")
+                lines.append(f"{name} = {_shown(limit)} {unit}, but the smallest network has {_shown(cost)} {unit}")
         shape = "x".join(map(str, self.space.input_shape))
         return (
             f"No network of the space {self.space.name!r} for {shape} inputs meets the limits: {'; '.join(lines)}. "
@@ -265,6 +265,11 @@ class Problem:
         count = self.candidates()
         seconds = self.budget.search_seconds * self.budget.workers / count
         return count, self.fidelity(epochs=4, seconds=seconds)
+
+
+def _shown(number: float) -> str:
+    """Counts in full, measurements to six digits."""
+    return f"{number:,.0f}" if float(number).is_integer() else f"{number:,.6g}"
 
 
 def with_limits(constraints: "Constraints | dict[str, float] | None") -> Constraints:
