@@ -81,6 +81,11 @@ def test_what_the_reader_must_know(bench):
     assert "64 inputs of Gaussian noise" in notes[1]
     assert notes[2] == "zen: no value for 7 networks: the network is dead"
     assert len(notes) == 3
+    bench["rows"][1]["reasons"] = {"the network is dead": 7, "it is too large": 1}
+    assert bench_notes(bench)[2:] == [
+        "zen, params: no value for 7 networks: the network is dead",
+        "params: no value for 1 networks: it is too large",
+    ]
 
 
 def test_the_terminal_has_it_all(bench):

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from nassay.reports.bench_tables import bench_headline, bench_table, bench_title, overview_table
 
-WIDTH = 132  # of the table where there is no terminal
+WIDTH = 150  # of the table where there is no terminal
 
 
 def print_bench(folder: Path, summary: dict[str, Any]) -> None:

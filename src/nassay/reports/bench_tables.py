@@ -101,12 +101,11 @@ def bench_notes(summary: dict[str, Any]) -> list[str]:
         f"Truth: {metric}, best {best}, mean {mean}. An architecture without a score ranks last.",
         f"Images: {summary['inputs']}. {summary['networks']:,} different networks were scored, each once.",
     ]
-    incomplete = [(row["name"], row["reasons"]) for row in summary["rows"] if row["reasons"]]
-    notes += [
-        f"{name}: no value for {times} networks: {reason}"
-        for name, reasons in incomplete
-        for reason, times in reasons.items()
-    ]
+    groups: dict[tuple[str, int], list[str]] = {}
+    for row in summary["rows"]:
+        for found in row["reasons"].items():
+            groups.setdefault(found, []).append(row["name"])
+    notes += [f"{', '.join(names)}: no value for {times} networks: {why}" for (why, times), names in groups.items()]
     return notes
 
 
