@@ -187,7 +187,8 @@ Better than #params with fewer parameters, as the paper claims of its SED, is th
 t is the number of positions of a window. "Joint" adds the entropies of distinct paths, "powers" their entropy powers.
 In words of the derivation in `sed.py`: pooling by 1/2 ln t is its one-dimensional loss, by ln t the multivariate one.
 
-How `sed` was chosen: by the mean over transnas_micro, nb101 and nb301, never by nb201 or nb_macro, though nb201's
+How `sed` was chosen: before any figure of nb201 was seen, a form with powers and ReLU was settled on; after that the
+choice was made again, by the mean over transnas_micro, nb101 and nb301, never by nb201 or nb_macro, though nb201's
 figures had been seen for most variants before. When it was chosen, every convolution was counted with a ReLU and the
 two cells of nb301 were scored apart. Now separable and inverted residual blocks have as many ReLUs as they really
 have, and "losses only" is ahead in the deciding mean, by nb301 alone. It was not taken instead: it cannot tell a 3x3

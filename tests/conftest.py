@@ -1,9 +1,11 @@
 """A toy space, and an oracle that answers a strategy's requests by formulas: no network is trained or measured."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -16,6 +18,8 @@ from nassay.estimators.base import Estimate, Fidelity
 from nassay.spaces.base import Architecture, Graph, Layout, Piece, Space
 from nassay.spaces.nb201 import NB201
 from nassay.strategies import Problem, Record, Request, Strategy
+from nassay.studies import proxy_bench
+from nassay.studies.bench_worker import BenchWorker
 
 FULL_EPOCHS = 30.0
 LARGEST_DRIVE = 200  # batches; no strategy of these tests needs a quarter of it
@@ -163,3 +167,32 @@ def cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     parquet.write_table(pyarrow.table(columns), folder / "nasbench201.parquet")
     monkeypatch.setenv("NASSAY_DATA", str(tmp_path / "data"))
     return texts
+
+
+class BenchWorkersHere:
+    """Stands in for `Executor` in a benchmark of proxies: its worker answers in this process, through JSON.
+
+    Attributes:
+        started: the arguments of every executor that was made.
+    """
+
+    started: list[tuple[Any, ...]] = []
+
+    def __init__(self, *arguments: Any) -> None:
+        self.started.append(arguments)
+        self._worker = BenchWorker()
+
+    def run(self, jobs: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        for i, job in enumerate(jobs):
+            yield i, json.loads(json.dumps(self._worker.answer(job)))
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def bench_workers(monkeypatch: pytest.MonkeyPatch) -> type[BenchWorkersHere]:
+    """Benchmarks of proxies start no process."""
+    monkeypatch.setattr(BenchWorkersHere, "started", [])
+    monkeypatch.setattr(proxy_bench, "Executor", BenchWorkersHere)
+    return BenchWorkersHere

@@ -5,28 +5,12 @@ import json
 import pytest
 
 from nassay.cli.bench import bench
-from nassay.studies import proxy_bench
-from nassay.studies.bench_worker import BenchWorker
 
 PROXIES = ("bench", "proxies", "--table", "nasbench201", "--proxies", "sed")
 
 
-class Here:
-    """Stands in for `Executor`."""
-
-    def __init__(self, *arguments):
-        self._worker = BenchWorker()
-
-    def run(self, jobs):
-        return ((i, json.loads(json.dumps(self._worker.answer(job)))) for i, job in enumerate(jobs))
-
-    def close(self):
-        pass
-
-
 @pytest.fixture(autouse=True)
-def here(monkeypatch, tmp_path):
-    monkeypatch.setattr(proxy_bench, "Executor", Here)
+def here(bench_workers, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 

@@ -6,8 +6,6 @@ import json
 import pytest
 
 from nassay.errors import StudyBusyError, UserError
-from nassay.studies import proxy_bench
-from nassay.studies.bench_worker import BenchWorker
 from nassay.studies.listener import Listener
 from nassay.studies.plan import locked
 from nassay.studies.proxy_bench import bench_proxies
@@ -15,28 +13,9 @@ from nassay.studies.proxy_bench import bench_proxies
 CHEAP = "sed,paths"
 
 
-class Here:
-    """Stands in for `Executor`."""
-
-    started: list[tuple] = []
-
-    def __init__(self, *arguments):
-        self.started.append(arguments)
-        self._worker = BenchWorker()
-
-    def run(self, jobs):
-        for i, job in enumerate(jobs):
-            yield i, json.loads(json.dumps(self._worker.answer(job)))
-
-    def close(self):
-        pass
-
-
 @pytest.fixture(autouse=True)
-def here(monkeypatch):
-    monkeypatch.setattr(Here, "started", [])
-    monkeypatch.setattr(proxy_bench, "Executor", Here)
-    return Here
+def here(bench_workers):
+    return bench_workers
 
 
 def bench(out, **changes):

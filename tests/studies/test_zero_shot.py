@@ -3,28 +3,13 @@ import json
 import pytest
 
 from nassay.errors import UserError
-from nassay.studies import proxy_bench, zero_shot
-from nassay.studies.bench_worker import BenchWorker
+from nassay.studies import zero_shot
 from nassay.studies.zero_shot import bench_zero_shot
 
 
-class Here:
-    """Stands in for `Executor`."""
-
-    def __init__(self, *arguments):
-        self._worker = BenchWorker()
-
-    def run(self, jobs):
-        return ((i, json.loads(json.dumps(self._worker.answer(job)))) for i, job in enumerate(jobs))
-
-    def close(self):
-        pass
-
-
 @pytest.fixture(autouse=True)
-def here(monkeypatch):
+def here(bench_workers, monkeypatch):
     """Workers in this process, and one table that is at hand beside one that is not."""
-    monkeypatch.setattr(proxy_bench, "Executor", Here)
     monkeypatch.setattr(zero_shot.tables, "names", lambda: ["nasbench101", "nasbench201"])
 
 

@@ -10,9 +10,8 @@ from torch import nn
 from nassay.errors import UserError
 from nassay.estimators.analytic import profile
 from nassay.estimators.proxies import Batch, proxies, score
+from nassay.estimators.topology import entry_of, topologies
 from nassay.estimators.topology import score as score_topology
-from nassay.estimators.topology import topologies
-from nassay.registry import Entry
 
 
 def score_model(
@@ -26,13 +25,13 @@ def score_model(
     network = load_model(model)
     everything = (*proxies.names(), *topologies.names())
     wanted = everything if names == "all" else [n.strip() for n in names.split(",")]
-    entries = {name: _entry(name) for name in wanted}
+    entries = {name: entry_of(name) for name in wanted}
     found = _outputs(network, input_shape)
     outputs = classes or _number_of_outputs(found)
     counts = profile(network, input_shape)
-    of_network = [name for name in entries if name not in topologies.names()]
+    of_network = [name for name in entries if name not in topologies]
     scores = score(network, Batch.noise(input_shape, outputs, batch, seed), of_network, seed=seed)
-    scores |= score_topology(network, [name for name in entries if name in topologies.names()])
+    scores |= score_topology(network, [name for name in entries if name in topologies])
     return {
         "model": model,
         "input_shape": list(input_shape),
@@ -43,20 +42,14 @@ def score_model(
         "seed": seed,
         "scores": {
             name: {
-                "value": e.value,
-                "reason": e.reason,
-                "seconds": round(e.seconds, 4),
+                "value": scores[name].value,
+                "reason": scores[name].reason,
+                "seconds": round(scores[name].seconds, 4),
                 "direction": entry.info["direction"],
             }
             for name, entry in entries.items()
-            for e in [scores[name]]
         },
     }
-
-
-def _entry(name: str) -> Entry[Any]:
-    """The proxy or topology-only estimator of this name; an unknown one is an unknown proxy."""
-    return topologies[name] if name in topologies.names() else proxies[name]
 
 
 def load_model(text: str) -> nn.Module:

@@ -117,7 +117,8 @@ def _stem(c_in: int, c_out: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(c_in, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out))
 
 
-def _tail(channels: int) -> nn.Module:
+def norm_relu(channels: int) -> nn.Module:
+    """Batch norm and ReLU: (B, channels, H, W) -> the same."""
     return nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU())
 
 
@@ -161,7 +162,7 @@ class NB201(Space):
                 blocks.append(Piece(("reduction", channels), partial(Reduction, channels // 2, channels)))
             blocks += [Piece(("cell", choices, channels), partial(Cell, choices, channels))] * self.cells
         stem = Piece(("stem", self.input_shape[0], c), partial(_stem, self.input_shape[0], c))
-        return Layout(stem, tuple(blocks), Piece(("tail", 4 * c), partial(_tail, 4 * c)), 4 * c)
+        return Layout(stem, tuple(blocks), Piece(("tail", 4 * c), partial(norm_relu, 4 * c)), 4 * c)
 
     def graph(self, architecture: Architecture) -> Graph:
         """The cell with operations as nodes: those on a way from input to output, `none` left out."""

@@ -7,19 +7,12 @@ a stem and two such cells of eight channels at full size: without a reduction, w
 
 from itertools import product
 
-from torch import nn
-
 from nassay.spaces.base import Architecture, Layout, spaces
 from nassay.spaces.blocks import piece, scale_channels
-from nassay.spaces.nb201 import NB201
+from nassay.spaces.nb201 import NB201, norm_relu
 from nassay.spaces.nb201_equivalence import EDGES, OPERATIONS, SKIP
 
 NUM_OPERATIONS = OPERATIONS.index("avg_pool_3x3")  # none, skip_connect, nor_conv_1x1, nor_conv_3x3
-
-
-def norm_relu(channels: int) -> nn.Sequential:
-    """Batch norm and ReLU: (B, channels, H, W) -> the same."""
-    return nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU())
 
 
 @spaces.register("tiny201", paper="after Dong & Yang 2020, arXiv:2001.00326")

@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 
 from nassay.errors import UserError
 from nassay.estimators.proxies import log_rank_sum, proxies
-from nassay.estimators.topology import topologies
+from nassay.estimators.topology import entry_of, topologies
 from nassay.gaps.published import published
 from nassay.gaps.ranking import budget_regrets, last_where_missing, rank, rank_correlations
 from nassay.registry import unknown_name
@@ -91,8 +91,7 @@ def direction(name: str) -> int:
     """+1 where a larger score is better."""
     if name in AGGREGATES or name in ALWAYS:
         return +1
-    entry = topologies[name] if name in topologies else proxies[name]
-    return int(entry.info["direction"])
+    return int(entry_of(name).info["direction"])
 
 
 def sees(name: str) -> str:

@@ -130,7 +130,8 @@ class Outcome:
                 self.study.listener.message("No network could be trained to the end, so there is nothing to export.")
                 return {}
             architecture = self._within_noise(measured, limit or 0.0)
-            self._export_one(architecture, tested[self.study.evaluator.text(architecture)])
+            if architecture != candidates[-1]:  # whose files lie there
+                self._export_one(architecture, tested[self.study.evaluator.text(architecture)])
         if architecture not in self.finish.finalists:
             self.study.listener.message("No finalist keeps the latency limit as a file; a comparison network does.")
         order = [architecture, *(a for a in measured if a != architecture)]

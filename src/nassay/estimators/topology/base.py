@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from torch import nn
 
 from nassay.estimators.base import Estimate
-from nassay.estimators.proxies.base import Unmeasurable
+from nassay.estimators.proxies.base import Unmeasurable, proxies
 from nassay.estimators.topology.flow import Flow, flow
-from nassay.registry import Registry
+from nassay.registry import Entry, Registry
 from nassay.spaces.base import Architecture, Graph, Space
 
 NO_GRAPH = (
@@ -24,6 +24,15 @@ _MODULES = ("sed", "paths")
 topologies: Registry[Callable[[Flow], float]] = Registry(
     "topology", tuple(f"nassay.estimators.topology.{name}" for name in _MODULES)
 )
+
+
+def entry_of(name: str) -> Entry[Callable[..., float]]:
+    """The topology-only estimator or else the proxy of this name.
+
+    Raises:
+        UserError: there is neither.
+    """
+    return topologies[name] if name in topologies else proxies[name]
 
 
 def score(subject: Graph | nn.Module, names: Sequence[str]) -> dict[str, Estimate]:
