@@ -10,10 +10,10 @@ import numpy as np
 
 from nassay.spaces.base import Architecture
 from nassay.strategies.base import FINALISTS, Plan, Record, Request, Strategy, ranked, strategies
+from nassay.strategies.mutation import new_mutant
 
 BATCH = 4  # children made from one state of the population
 TOURNAMENT = 3  # members drawn, with replacement, of which the best is the parent
-ATTEMPTS = 50  # at a new child, by mutation and then by random draw
 
 
 @strategies.register("evolution", paper="Real et al. 2019, arXiv:1802.01548")
@@ -47,19 +47,8 @@ class Evolution(Strategy):
         children: list[Architecture] = []
         for _ in range(count):
             drawn = [population[i] for i in rng.integers(len(population), size=TOURNAMENT)]
-            child = self._mutant(ranked(drawn)[0].request.architecture, seen, rng)
+            child = new_mutant(self.problem, ranked(drawn)[0].request.architecture, seen, rng)
             if child is not None:
                 seen.add(child)
                 children.append(child)
         return children
-
-    def _mutant(self, parent: Architecture, seen: set[Architecture], rng: np.random.Generator) -> Architecture | None:
-        """A new mutant inside the limits; further mutations, then random draws, where it has no new neighbour."""
-        for attempt in range(ATTEMPTS):
-            child = parent
-            for _ in range(1 + attempt // 10):
-                child = self.problem.space.mutate(child, rng)
-            if child not in seen and self.problem.admits(child):
-                return child
-        draws = (self.problem.sample(rng) for _ in range(ATTEMPTS))
-        return next((a for a in draws if a not in seen), None)
