@@ -92,8 +92,8 @@ def test_a_search_without_evaluations_yet(nassay, run_folder, verb):
 def test_a_damaged_ledger_is_named(nassay, run_folder):
     (run_folder / "study.sqlite").write_bytes(b"damaged" * 1000)
     code, out, err = nassay("status", run_folder)
-    assert (code, out) == (4, "")
-    assert "study.sqlite cannot be used" in err
+    assert (code, out) == (2, "")
+    assert "study.sqlite is damaged" in err
 
 
 def test_a_copied_folder_can_be_read(run_folder, tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nassay.errors import StudyStoppedError
+from nassay.errors import StudyStoppedError, UserError
 from nassay.estimators.base import Estimate, Fidelity
 from nassay.spaces.base import Architecture
 from nassay.strategies.base import Request
@@ -104,9 +104,9 @@ def test_openings_of_sealed_things_are_written_down(ledger):
 
 def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "study.sqlite").write_bytes(b"no database at all" * 100)
-    with pytest.raises(StudyStoppedError, match=r"study\.sqlite cannot be used: file is not a database") as error:
+    with pytest.raises(UserError, match=r"study\.sqlite is damaged: file is not a database. Put back") as error:
         Ledger.in_folder(tmp_path)
-    assert error.value.exit_code == 4
+    assert error.value.exit_code == 2
 
 
 def test_a_missing_folder_is_named(tmp_path):

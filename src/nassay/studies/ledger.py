@@ -14,9 +14,9 @@ from typing import Any
 
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DatabaseError, DBAPIError
 
-from nassay.errors import StudyStoppedError
+from nassay.errors import StudyStoppedError, UserError
 from nassay.estimators.base import Estimate
 from nassay.strategies.base import Request
 
@@ -71,6 +71,7 @@ class Ledger:
 
     Raises:
         StudyStoppedError: the database cannot be read or written (full disk, read-only folder).
+        UserError: the file is damaged, or is no database.
     """
 
     def __init__(self, url: str, *, remember: bool = True) -> None:
@@ -197,8 +198,13 @@ class Ledger:
             with self.engine.begin() as connection:
                 yield connection
         except DBAPIError as error:
+            where = self.url.removeprefix("sqlite:///")
+            if type(error) is DatabaseError:  # its sub-classes are of the system, not of the file's content
+                raise UserError(
+                    f"The ledger {where} is damaged: {error.orig}. Put back a copy of it, or give another run folder."
+                ) from error
             raise StudyStoppedError(
-                f"The ledger {self.url.removeprefix('sqlite:///')} cannot be used: {error.orig}. "
+                f"The ledger {where} cannot be used: {error.orig}. "
                 "Check free space and write permission, then give the same command again; nothing finished is lost."
             ) from error
 
@@ -209,11 +215,11 @@ def key_of(architecture: str, request: Request) -> Key:
 
 
 def by_estimator(records: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:
-    """Counts by estimator and outcome: {estimator: {"ok": n, "failed": n}}."""
+    """Counts by estimator and outcome, {estimator: {"ok": n, "failed": n}}; recipes of one proxy count together."""
     counts: dict[str, dict[str, int]] = {}
     for record in records:
         outcome = "failed" if record["value"] is None else "ok"
-        counts.setdefault(record["estimator"], {"ok": 0, "failed": 0})[outcome] += 1
+        counts.setdefault(record["estimator"].partition(":")[0], {"ok": 0, "failed": 0})[outcome] += 1
     return counts
 
 
