@@ -18,6 +18,8 @@ from nassay.registry import Registry
 from nassay.spaces.network import Network, PooledLinear
 
 Head = Callable[[int], nn.Module]
+Options = Callable[[int], list[nn.Module]]
+Choose = Callable[[int, Options, int], nn.Module]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -133,6 +135,23 @@ class Space(ABC):
     def pooled_linear(self, channels: int) -> nn.Module:
         """The default head: global average pooling and a linear layer."""
         return PooledLinear(channels, self.num_outputs)
+
+    def super_layout(self, choose: Choose, *, width: float = 1.0) -> Layout:
+        """The network with all options of all choices in it, as `layout` is with one of each.
+
+        A super-network's weights are those of its sub-networks by name: where `layout` has one option's module under
+        a name, here is under the same name what `choose` makes of all options' modules.
+
+        Args:
+            choose: makes a module out of a choice's position, its options, a function from a number of channels to
+                one module an option, and the number of channels.
+            width: factor on every internal channel count.
+
+        Raises:
+            UserError: this space has no super-network.
+        """
+        del choose, width
+        raise UserError(f"The space {self.name!r} has no super-network; take one of the cells' spaces, such as nb201.")
 
     # What follows from the choices
 

@@ -9,13 +9,13 @@ a reduction pools with `ceil_mode`, so that odd sizes work; even sizes are not c
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from torch import Tensor, nn
 
 from nassay.errors import UserError
-from nassay.spaces.base import Architecture, Graph, Layout, Piece, Space, spaces
+from nassay.spaces.base import Architecture, Choose, Graph, Layout, Piece, Space, spaces
 from nassay.spaces.blocks import scale_channels
 from nassay.spaces.nb201_equivalence import (
     EDGES,
@@ -80,6 +80,38 @@ class Cell(nn.Module):
             # Zeros that stay connected to the input: its gradient is then zero, not missing.
             nodes.append(x * 0 if total is None else total)
         return nodes[OUTPUT_NODE]
+
+
+class Zero(nn.Module):
+    """No connection, in a super-network: zeros that stay connected to the input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> zeros of the same shape."""
+        return x * 0
+
+
+class SuperCell(Cell):
+    """The cell with all operations on every edge.
+
+    Args:
+        choose: see `Space.super_layout`.
+        options: how many of the operations an edge has.
+        channels: channels of input and output.
+    """
+
+    def __init__(self, choose: Choose, options: int, channels: int) -> None:
+        nn.Module.__init__(self)
+        names = OPERATIONS[:options]
+        self.edges = nn.ModuleDict(
+            {
+                f"{target}<-{source}": choose(position, partial(_operations, names), channels)
+                for position, (target, source) in enumerate(EDGES)
+            }
+        )
+
+
+def _operations(names: Sequence[str], channels: int) -> list[nn.Module]:
+    return [Zero() if name == OPERATIONS[NONE] else _operation(name, channels) for name in names]
 
 
 class Reduction(nn.Module):
@@ -155,12 +187,21 @@ class NB201(Space):
         The encoding is built as it is, dead edges included; its canonical form has none.
         """
         choices = self.check(architecture).choices
+        return self._layout(lambda c: Piece(("cell", choices, c), partial(Cell, choices, c)), width)
+
+    def super_layout(self, choose: Choose, *, width: float = 1.0) -> Layout:
+        """The same network with all operations on every edge; see `Space.super_layout`."""
+        options = self.options[0]
+        return self._layout(lambda c: Piece(("super cell", c), partial(SuperCell, choose, options, c)), width)
+
+    def _layout(self, cell: Callable[[int], Piece], width: float) -> Layout:
+        """The network around the cells of so many channels."""
         c = scale_channels(self.channels, width)
         blocks: list[Piece] = []
         for channels in (c, 2 * c, 4 * c):
             if blocks:
                 blocks.append(Piece(("reduction", channels), partial(Reduction, channels // 2, channels)))
-            blocks += [Piece(("cell", choices, channels), partial(Cell, choices, channels))] * self.cells
+            blocks += [cell(channels)] * self.cells
         stem = Piece(("stem", self.input_shape[0], c), partial(_stem, self.input_shape[0], c))
         return Layout(stem, tuple(blocks), Piece(("tail", 4 * c), partial(norm_relu, 4 * c)), 4 * c)
 

@@ -5,9 +5,10 @@ a stem and two such cells of eight channels at full size: without a reduction, w
 4,096 encodings of 1,011 different networks, each trained on 8x8 images within seconds on one core.
 """
 
+from collections.abc import Callable
 from itertools import product
 
-from nassay.spaces.base import Architecture, Layout, spaces
+from nassay.spaces.base import Architecture, Layout, Piece, spaces
 from nassay.spaces.blocks import piece, scale_channels
 from nassay.spaces.nb201 import NB201, norm_relu
 from nassay.spaces.nb201_equivalence import EDGES, OPERATIONS, SKIP
@@ -38,9 +39,9 @@ class Tiny201(NB201):
     ) -> None:
         super().__init__(input_shape, num_outputs, channels, cells)
 
-    def layout(self, architecture: Architecture, *, width: float = 1.0) -> Layout:
-        """The first third of NAS-Bench-201's network, and its last norm and ReLU; see `Space.layout`."""
-        whole = super().layout(architecture, width=width)
+    def _layout(self, cell: Callable[[int], Piece], width: float) -> Layout:
+        """The first third of NAS-Bench-201's network, and its last norm and ReLU."""
+        whole = super()._layout(cell, width)
         channels = scale_channels(self.channels, width)
         return Layout(whole.stem, whole.blocks[: self.cells], piece(norm_relu, channels), channels)
 
