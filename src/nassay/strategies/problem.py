@@ -120,6 +120,8 @@ class Problem:
         constraints: upper limits.
         budget: what may be spent.
         seed: of every random draw; each purpose draws from its own stream.
+        replay: whether trainings are looked up in a table, at once: candidates are then trained to the end, one after
+            the other.
     """
 
     def __init__(
@@ -129,9 +131,11 @@ class Problem:
         budget: Budget | None = None,
         *,
         seed: int = 0,
+        replay: bool = False,
     ) -> None:
-        self.space, self.seed = space, seed
+        self.space, self.seed, self.replay = space, seed, replay
         self.constraints = constraints or Constraints()
+        self._limited = self.constraints.any
         self.budget = budget or Budget(evaluations=16)
         self.analytic = Analytic.of(space)
         self.latency_model: LatencyModel | None = None
@@ -157,7 +161,7 @@ class Problem:
 
     def admits(self, architecture: Architecture) -> bool:
         """Whether every known or predicted cost keeps its limit."""
-        return self.constraints.violated(self.costs(architecture)) is None
+        return not self._limited or self.constraints.violated(self.costs(architecture)) is None
 
     def sample(self, rng: np.random.Generator, *, largest: float = 1.0) -> Architecture:
         """A random architecture inside the limits.
@@ -244,7 +248,7 @@ class Problem:
 
     def fidelity(self, *, epochs: float, seconds: float, final: bool = False) -> Fidelity:
         """A training bound: seconds under a wall-clock budget, else epochs; short trainings see reduced images."""
-        resolution = 1.0 if final else reduced_resolution(self.space.input_shape)
+        resolution = 1.0 if final or self.replay else reduced_resolution(self.space.input_shape)
         if self.budget.minutes is not None:
             return Fidelity(seconds=round(max(seconds, 0.5), 2), resolution=resolution, final=final)
         return Fidelity(epochs=epochs, resolution=resolution, final=final)
@@ -264,7 +268,14 @@ class Problem:
         """For strategies that train all candidates equally: how many, and to what bound."""
         count = self.candidates()
         seconds = self.budget.search_seconds * self.budget.workers / count
-        return count, self.fidelity(epochs=4, seconds=seconds)
+        return count, self.fidelity(epochs=FINAL_EPOCHS if self.replay else 4, seconds=seconds)
+
+    def at_once(self, usual: int) -> int:
+        """How many candidates to ask for from one state of knowledge: `usual`, so that workers can train side by side.
+
+        One where a table answers at once: methods that learn from every single answer are then as published.
+        """
+        return 1 if self.replay else usual
 
 
 def _shown(number: float) -> str:
