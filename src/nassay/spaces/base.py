@@ -230,5 +230,6 @@ spaces: Registry[type[Space]] = Registry(
         "nassay.spaces.nb_macro",
         "nassay.spaces.nds_cells",
         "nassay.spaces.nds_residual",
+        "nassay.spaces.skip_nets",
     ),
 )

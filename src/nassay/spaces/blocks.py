@@ -47,7 +47,7 @@ def halved_at(
     return frozenset(order[: num_downsamplings(input_shape, most)])
 
 
-def option_index(what: str, value: int, known: Sequence[int]) -> int:
+def option_index(what: str, value: float, known: Sequence[float]) -> int:
     """The index of a value among the options of a choice.
 
     Raises:

@@ -37,7 +37,7 @@ _FOLDS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class LatencyError:
+class PredictionError:
     """How far predictions are from measurements, on networks left out of the fit.
 
     Attributes:
@@ -61,7 +61,7 @@ class LatencyModel:
     """
 
     weights: tuple[float, ...]
-    error: LatencyError
+    error: PredictionError
 
     @classmethod
     def fit(cls, profiles: Sequence[Profile], latencies_ms: Sequence[float]) -> "LatencyModel":
@@ -74,16 +74,9 @@ class LatencyModel:
         Raises:
             UserError: too few networks, unequal lengths, or a latency that is not a positive number.
         """
-        y = np.asarray(latencies_ms, dtype=float)
-        if len(profiles) != len(y) or len(y) < MIN_NETWORKS:
-            raise UserError(
-                f"A latency model needs {MIN_NETWORKS} or more networks with one latency each, "
-                f"found {len(profiles)} networks and {len(y)} latencies. Measure more networks."
-            )
-        if not (np.isfinite(y) & (y > 0)).all():
-            raise UserError(f"Latencies must be positive numbers, found {y[~(np.isfinite(y) & (y > 0))].tolist()}.")
+        y = checked_costs("latency", "latencies", profiles, latencies_ms)
         x = np.array([features(p) for p in profiles])
-        return cls(tuple(_fit(x, y).tolist()), _cross_validate(x, y))
+        return cls(tuple(nonnegative_fit(x, y).tolist()), cross_validate(x, y))
 
     def predict(self, profile: Profile) -> float:
         """Latency in ms."""
@@ -108,7 +101,7 @@ class LatencyModel:
             raise UserError(
                 f"This latency model is of another version: it knows {sorted(form['weights'])}. Fit it anew."
             )
-        return cls(tuple(float(form["weights"][f]) for f in FEATURES), LatencyError(**form["error"]))
+        return cls(tuple(float(form["weights"][f]) for f in FEATURES), PredictionError(**form["error"]))
 
 
 def features(profile: Profile) -> np.ndarray:
@@ -145,7 +138,32 @@ def _padding(channels: int) -> float:
     return -(-channels // _BLOCK) * _BLOCK / channels
 
 
-def _fit(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def checked_costs(cost: str, costs: str, profiles: Sequence[Profile], values: Sequence[float]) -> np.ndarray:
+    """The values to fit a model of a cost on, array (n,).
+
+    Args:
+        cost: what is modelled, as it reads in messages.
+        costs: its plural.
+        profiles: of the measured networks.
+        values: the cost of each.
+
+    Raises:
+        UserError: too few networks, unequal lengths, or a value that is not a positive number.
+    """
+    y = np.asarray(values, dtype=float)
+    if len(profiles) != len(y) or len(y) < MIN_NETWORKS:
+        raise UserError(
+            f"A model of {cost} needs {MIN_NETWORKS} or more networks with one {cost} each, "
+            f"found {len(profiles)} networks and {len(y)} {costs}. Measure more networks."
+        )
+    wrong = y[~(np.isfinite(y) & (y > 0))]
+    if len(wrong):
+        raise UserError(f"{costs.capitalize()} must be positive numbers, found {wrong.tolist()}.")
+    return y
+
+
+def nonnegative_fit(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Weights >= 0, array (f,), that minimise the sum of ((x w - y) / y)^2; x is (n, f), y (n,) and positive."""
     relative = x / y[:, None]
     scale = np.linalg.norm(relative, axis=0)
     scale[scale == 0] = 1.0
@@ -153,14 +171,15 @@ def _fit(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return weights / scale
 
 
-def _cross_validate(x: np.ndarray, y: np.ndarray) -> LatencyError:
+def cross_validate(x: np.ndarray, y: np.ndarray) -> PredictionError:
+    """The error of `nonnegative_fit` on networks left out: 10 folds, leave-one-out below 20 networks."""
     folds = KFold(_FOLDS if len(y) >= 2 * _FOLDS else len(y), shuffle=True, random_state=0)
     predicted = np.empty_like(y)
     for train, test in folds.split(x):
-        predicted[test] = x[test] @ _fit(x[train], y[train])
+        predicted[test] = x[test] @ nonnegative_fit(x[train], y[train])
     varies = np.ptp(y) > 0 and np.ptp(predicted) > 0
     rho = float(spearmanr(predicted, y).statistic) if varies else None
-    return LatencyError(float(np.mean(np.abs(predicted - y) / y)), rho, len(y))
+    return PredictionError(float(np.mean(np.abs(predicted - y) / y)), rho, len(y))
 
 
 class ModelledLatency(Estimator):
