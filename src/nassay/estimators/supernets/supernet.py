@@ -13,7 +13,6 @@ from nassay.estimators.supernets.choice import Choice, Held, Selection
 from nassay.spaces.base import Architecture, Head, Options, Space
 from nassay.spaces.network import Network
 
-
 MakeChoice = Callable[[Held, int, Options, int], nn.Module]
 
 
