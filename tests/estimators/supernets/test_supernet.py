@@ -10,11 +10,12 @@ from torch import Tensor
 from nassay.errors import UserError
 from nassay.estimators.supernets import SuperNet
 from nassay.spaces.base import Architecture, Space
+from nassay.spaces.cell64 import Cell64
 from nassay.spaces.mobile import Mobile
 from nassay.spaces.nb201 import NB201
 from nassay.spaces.tiny201 import Tiny201
 
-SPACES = [NB201((3, 8, 8), 4, channels=4, cells=1), Tiny201((1, 8, 8), 4)]
+SPACES = [NB201((3, 8, 8), 4, channels=4, cells=1), Tiny201((1, 8, 8), 4), Cell64((2, 8, 8), 4, channels=4, cells=2)]
 
 
 @pytest.fixture(params=SPACES, ids=lambda s: s.name)
