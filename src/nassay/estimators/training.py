@@ -15,7 +15,7 @@ import io
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -229,14 +229,19 @@ class Training:
         x, y = self._batch(self.state.step)
         self._set_rate(final_progress)
         self.network.train()
-        loss = self.task.loss(self.network(x), y)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss = self._backward(x, y)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
         self.optimizer.step()
         self.average.update_parameters(self.network)
         self.state.step += 1
         return float(loss.detach())
+
+    def _backward(self, x: Tensor, y: Tensor) -> Tensor:
+        """The loss of a batch, its gradients added to the parameters'."""
+        loss = self.task.loss(self.network(x), y)
+        loss.backward()
+        return loss
 
     def _set_rate(self, final_progress: float | None) -> None:
         rate = self.base_rate * min(1.0, (self.state.step + 1) / self.recipe.warmup_steps)
@@ -302,10 +307,13 @@ class Training:
     def outputs(self, split: Split) -> tuple[Tensor, Tensor]:
         """Outputs of the averaged network on a split, and the targets, both on the CPU."""
         self.average.eval()
+        return self._outputs_of(self.averaged, split)
+
+    def _outputs_of(self, run: Callable[[Tensor], Tensor], split: Split) -> tuple[Tensor, Tensor]:
+        """Outputs of a forward pass on a split, and the targets, both on the CPU."""
         with torch.inference_mode():
             parts = [
-                self.average(self._sized(self._inputs(split.x[i : i + 256]))).float().cpu()
-                for i in range(0, len(split), 256)
+                run(self._sized(self._inputs(split.x[i : i + 256]))).float().cpu() for i in range(0, len(split), 256)
             ]
         return torch.cat(parts), torch.from_numpy(np.array(split.y))
 
