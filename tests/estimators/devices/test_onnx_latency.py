@@ -1,10 +1,8 @@
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from nassay.errors import UserError
-from nassay.estimators.devices import onnx_latency
 from nassay.estimators.devices.onnx_latency import LatencyEstimator, measure_latency_ms
 from nassay.exports.onnx import to_onnx
 from nassay.spaces.base import Architecture, Space
@@ -26,33 +24,6 @@ def test_bytes_and_files_are_measured_too(tmp_path):
     (tmp_path / "model.onnx").write_bytes(model)
     for source in (model, tmp_path / "model.onnx"):
         assert measure_latency_ms(source, (3, 8, 8), runs=10).runs == 10
-
-
-def test_slow_bursts_leave_the_latency_alone():
-    quiet, burst = np.full(10, 2.0), np.full(10, 50.0)
-    assert onnx_latency._central([quiet, burst, quiet, burst]) == 2.0
-    assert onnx_latency._central([quiet, np.array([2.0] * 6 + [50.0] * 4)]) == 2.0
-
-
-def test_rounds_stop_when_stable(monkeypatch):
-    clock = iter(np.arange(0, 1000, 0.05))
-    monkeypatch.setattr(onnx_latency.time, "perf_counter", lambda: next(clock))
-    monkeypatch.setattr(onnx_latency, "_run_ms", lambda *_: 3.0)
-    rounds = onnx_latency._timed_rounds(None, {}, 1000)
-    assert len(rounds) == onnx_latency._STABLE_ROUNDS
-
-
-def test_rounds_stop_at_the_deadline_when_unstable(monkeypatch):
-    clock, times = iter(np.arange(0, 1000, 0.05)), iter(1.5 ** -np.arange(1000.0))
-    monkeypatch.setattr(onnx_latency.time, "perf_counter", lambda: next(clock))
-    monkeypatch.setattr(onnx_latency, "_run_ms", lambda *_: next(times))
-    rounds = onnx_latency._timed_rounds(None, {}, 1000)
-    assert onnx_latency._STABLE_ROUNDS < len(rounds) <= onnx_latency._SECONDS_MAX / 0.05 + 1
-
-
-def test_the_last_round_may_be_short(monkeypatch):
-    monkeypatch.setattr(onnx_latency, "_run_ms", lambda *_: 1.0)
-    assert [len(r) for r in onnx_latency._timed_rounds(None, {}, 13)] == [10, 3]
 
 
 @pytest.mark.parametrize("wrong", [{"batch": 0}, {"threads": 0}, {"runs": 0}, {"warmup": -1}])

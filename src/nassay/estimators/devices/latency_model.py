@@ -8,8 +8,9 @@ networks suffice. Channels are rounded up to blocks of 16, as CPU kernels comput
 The error is measured on networks that the fit has not seen (cross-validation) and goes with each prediction.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,9 +19,9 @@ from scipy.stats import spearmanr
 from sklearn.model_selection import KFold
 
 from nassay.errors import UserError
-from nassay.estimators.analytic import Layer, Profile
+from nassay.estimators.analytic import Analytic, Layer, Profile
 from nassay.estimators.base import Estimate, Estimator
-from nassay.spaces.base import Architecture
+from nassay.spaces.base import Architecture, Space
 
 FEATURES = (
     "conv_macs",
@@ -43,16 +44,44 @@ class PredictionError:
     Attributes:
         mape: mean absolute relative error, 0.1 for 10 %.
         spearman: rank correlation; None where all values are equal.
+        within_10: share of the networks whose prediction is at most 10 % off.
         n: number of measured networks.
     """
 
     mape: float
     spearman: float | None
+    within_10: float
     n: int
 
+    @classmethod
+    def of(cls, predicted: np.ndarray, measured: np.ndarray) -> "PredictionError":
+        """The error of predictions (n,) of positive measurements (n,)."""
+        relative = np.abs(predicted - measured) / measured
+        varies = np.ptp(measured) > 0 and np.ptp(predicted) > 0
+        rho = float(spearmanr(predicted, measured).statistic) if varies else None
+        return cls(float(relative.mean()), rho, float(np.mean(relative <= 0.1)), len(measured))
 
-@dataclass(frozen=True, slots=True)
-class LatencyModel:
+
+class CostModel(ABC):
+    """Predicts what a network costs from its profile.
+
+    Attributes:
+        error: on networks that the model was not fitted to.
+    """
+
+    error: PredictionError
+
+    @abstractmethod
+    def predict(self, profile: Profile) -> float:
+        """The cost, such as a latency in ms."""
+
+    def estimate(self, profile: Profile) -> Estimate:
+        """The cost, with the model's error in the details."""
+        return Estimate.of(self.predict(profile), **asdict(self.error))
+
+
+@dataclass(frozen=True)
+class LatencyModel(CostModel):
     """A fitted model; `fit` makes one.
 
     Attributes:
@@ -81,27 +110,6 @@ class LatencyModel:
     def predict(self, profile: Profile) -> float:
         """Latency in ms."""
         return float(np.dot(self.weights, features(profile)))
-
-    def estimate(self, profile: Profile) -> Estimate:
-        """Latency in ms with the model's error in the details."""
-        return Estimate.of(self.predict(profile), **asdict(self.error))
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON-ready form."""
-        return {"weights": dict(zip(FEATURES, self.weights, strict=True)), "error": asdict(self.error)}
-
-    @classmethod
-    def from_json(cls, form: Mapping[str, Any]) -> "LatencyModel":
-        """Inverse of `to_json`.
-
-        Raises:
-            UserError: the model was fitted on other features.
-        """
-        if set(form["weights"]) != set(FEATURES):
-            raise UserError(
-                f"This latency model is of another version: it knows {sorted(form['weights'])}. Fit it anew."
-            )
-        return cls(tuple(float(form["weights"][f]) for f in FEATURES), PredictionError(**form["error"]))
 
 
 def features(profile: Profile) -> np.ndarray:
@@ -177,26 +185,27 @@ def cross_validate(x: np.ndarray, y: np.ndarray) -> PredictionError:
     predicted = np.empty_like(y)
     for train, test in folds.split(x):
         predicted[test] = x[test] @ nonnegative_fit(x[train], y[train])
-    varies = np.ptp(y) > 0 and np.ptp(predicted) > 0
-    rho = float(spearmanr(predicted, y).statistic) if varies else None
-    return PredictionError(float(np.mean(np.abs(predicted - y) / y)), rho, len(y))
+    return PredictionError.of(predicted, y)
 
 
 class ModelledLatency(Estimator):
-    """Latency in ms predicted by a `LatencyModel`, a few ms an architecture.
+    """Latency in ms as a model predicts it, a few ms an architecture; no clock is asked.
 
     Args:
         model: a fitted model.
-        profile: gives an architecture's profile, such as `Analytic.of(space).profile`.
+        space: the space of the architectures.
+        details: what an estimate says beside the model's error, such as the device.
     """
 
     name = "latency_ms"
     direction: ClassVar[int] = -1
 
-    def __init__(self, model: LatencyModel, profile: Callable[[Architecture], Profile]) -> None:
+    def __init__(self, model: CostModel, space: Space, details: Mapping[str, Any] | None = None) -> None:
         self.model = model
-        self._profile = profile
+        self._profile = Analytic.of(space).profile
+        self._details = dict(details or {})
 
     def estimate(self, architectures: Sequence[Architecture]) -> list[Estimate]:
-        """One prediction for each architecture; details hold the model's error (`mape`, `spearman`, `n`)."""
-        return [self.model.estimate(self._profile(a)) for a in architectures]
+        """One prediction for each architecture; details hold the model's error, as in `PredictionError`."""
+        found = [self.model.estimate(self._profile(a)) for a in architectures]
+        return [replace(e, details={**e.details, **self._details}) for e in found]

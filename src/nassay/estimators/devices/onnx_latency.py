@@ -1,9 +1,4 @@
-"""Latency on this machine, measured with ONNX Runtime on the CPU.
-
-Runs are timed one by one, in short rounds. Other processes only ever make a run slower, and they do so in
-bursts; so a round stands for its median, and the latency is the median of the faster half of the rounds.
-Measuring stops after 0.1 s if that value has moved by less than 1 % over the last rounds, else after 0.4 s.
-"""
+"""Latency on this machine, measured with ONNX Runtime on the CPU; how runs are timed is written in `on_device`."""
 
 import os
 import time
@@ -19,14 +14,9 @@ from torch import nn
 
 from nassay.errors import UserError
 from nassay.estimators.base import Estimate, Estimator
+from nassay.estimators.devices.on_device import PROVIDER, central, inputs_for, open_session, timed_rounds
 from nassay.exports.onnx import to_onnx
 from nassay.spaces.base import Architecture, Space
-
-PROVIDER = "CPUExecutionProvider"
-_ROUND = 10  # runs
-_STABLE_ROUNDS = 4
-_TOLERANCE = 0.01
-_SECONDS_MIN, _SECONDS_MAX = 0.1, 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +70,15 @@ def measure_latency_ms(
     """
     if min(batch, threads, runs) < 1 or warmup < 0:
         raise UserError(f"batch, threads and runs are at least 1, found {batch=} {threads=} {runs=} {warmup=}.")
-    session = _session(model, input_shape, threads)
-    feed = {session.get_inputs()[0].name: _inputs((batch, *input_shape))}
+    session = open_session(_source(model, input_shape), threads)
+    feed = inputs_for(session, (batch, *input_shape))
     for _ in range(warmup):
         session.run(None, feed)
-    rounds = _timed_rounds(session, feed, runs)
+    rounds = timed_rounds(lambda: session.run(None, feed), runs)
     times_ms = np.concatenate(rounds)
     p10_ms, p90_ms = np.percentile(times_ms, [10, 90])
     return Latency(
-        median_ms=_central(rounds),
+        median_ms=central(rounds),
         p10_ms=float(p10_ms),
         p90_ms=float(p90_ms),
         batch=batch,
@@ -100,48 +90,10 @@ def measure_latency_ms(
     )
 
 
-def _session(model: bytes | Path | nn.Module, input_shape: Sequence[int], threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+def _source(model: bytes | Path | nn.Module, input_shape: Sequence[int]) -> bytes | str:
     if isinstance(model, nn.Module):
-        model = to_onnx(model, input_shape)
-    source = model if isinstance(model, bytes) else os.fspath(model)
-    return onnxruntime.InferenceSession(source, options, providers=[PROVIDER])
-
-
-def _inputs(shape: tuple[int, ...]) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
-
-
-def _timed_rounds(session: onnxruntime.InferenceSession, feed: dict[str, np.ndarray], runs: int) -> list[np.ndarray]:
-    """Times in ms, in rounds; the first round is always whole."""
-    rounds: list[np.ndarray] = []
-    centers: list[float] = []
-    start = time.perf_counter()
-    while runs > 0 and (not rounds or time.perf_counter() - start < _SECONDS_MAX):
-        rounds.append(np.array([_run_ms(session, feed) for _ in range(min(_ROUND, runs))]))
-        runs -= len(rounds[-1])
-        centers.append(_central(rounds))
-        recent = centers[-_STABLE_ROUNDS:]
-        stable = len(recent) == _STABLE_ROUNDS and max(recent) - min(recent) < _TOLERANCE * min(recent)
-        if stable and time.perf_counter() - start > _SECONDS_MIN:
-            break
-    return rounds
-
-
-def _run_ms(session: onnxruntime.InferenceSession, feed: dict[str, np.ndarray]) -> float:
-    start = time.perf_counter_ns()
-    session.run(None, feed)
-    return (time.perf_counter_ns() - start) / 1e6
-
-
-def _central(rounds: Sequence[np.ndarray]) -> float:
-    medians = sorted(float(np.median(r)) for r in rounds)
-    return float(np.median(medians[: (len(medians) + 1) // 2]))
+        return to_onnx(model, input_shape)
+    return model if isinstance(model, bytes) else os.fspath(model)
 
 
 class LatencyEstimator(Estimator):
