@@ -1,6 +1,7 @@
 import torch
 from torch import nn
 
+from nassay.estimators.proxies.anatomy import Anatomy
 from nassay.estimators.proxies.initialisation import tensors_for
 
 
@@ -14,7 +15,7 @@ def network() -> nn.Sequential:
 
 def test_given_tensors_are_equal_copies() -> None:
     net = network()
-    copies = tensors_for(net, "given", 0)
+    copies = tensors_for(Anatomy(net), "given", 0)
     for name, t in net.state_dict().items():
         assert torch.equal(copies[name], t)
         assert copies[name].data_ptr() != t.data_ptr()
@@ -22,7 +23,7 @@ def test_given_tensors_are_equal_copies() -> None:
 
 def test_drawn_weights_have_the_papers_variance_and_norms_are_reset() -> None:
     for init, conv_std, linear_std in (("kaiming", (2 / 144) ** 0.5, (2 / 64) ** 0.5), ("normal", 1.0, 1.0)):
-        copies = tensors_for(network(), init, 0)
+        copies = tensors_for(Anatomy(network()), init, 0)
         assert abs(copies["0.weight"].std() / conv_std - 1) < 0.05
         assert abs(copies["3.weight"].std() / linear_std - 1) < 0.05
         assert not copies["0.bias"].any()
@@ -34,14 +35,14 @@ def test_drawn_weights_have_the_papers_variance_and_norms_are_reset() -> None:
 
 def test_absolute_values() -> None:
     net = network()
-    copies = tensors_for(net, "absolute", 0)
+    copies = tensors_for(Anatomy(net), "absolute", 0)
     assert all(torch.equal(copies[name], p.abs()) for name, p in net.named_parameters())
 
 
 def test_draws_follow_the_seed_alone() -> None:
     net = network()
     before = torch.get_rng_state()
-    first, again, other = (tensors_for(net, "kaiming", seed)["0.weight"] for seed in (1, 1, 2))
+    first, again, other = (tensors_for(Anatomy(net), "kaiming", seed)["0.weight"] for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(torch.get_rng_state(), before)
@@ -50,4 +51,4 @@ def test_draws_follow_the_seed_alone() -> None:
 def test_tied_weights_are_one_tensor() -> None:
     first, second = nn.Linear(4, 4), nn.Linear(4, 4)
     second.weight = first.weight
-    assert set(tensors_for(nn.Sequential(first, second), "normal", 0)) == {"0.weight", "0.bias", "1.bias"}
+    assert set(tensors_for(Anatomy(nn.Sequential(first, second)), "normal", 0)) == {"0.weight", "0.bias", "1.bias"}

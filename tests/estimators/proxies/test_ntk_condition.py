@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from nassay.estimators.base import Estimate
 from nassay.estimators.proxies import Batch, score
+from nassay.estimators.proxies.anatomy import Anatomy
 from nassay.estimators.proxies.initialisation import tensors_for
 
 X = torch.tensor([[1.0, 2.0, 0.0], [0.5, -1.0, 1.0]])
@@ -24,7 +25,7 @@ def test_of_a_linear_network_it_is_that_of_the_inputs_products() -> None:
 def test_the_scales_of_norm_layers_are_weights_too() -> None:
     network = nn.Sequential(nn.Flatten(), nn.LayerNorm(3, eps=1e-12), nn.Linear(3, 4))
     normed = (X - X.mean(1, keepdim=True)) / X.std(1, correction=0, keepdim=True)
-    column_sums = tensors_for(network, "kaiming", 5)["2.weight"].sum(0)
+    column_sums = tensors_for(Anatomy(network), "kaiming", 5)["2.weight"].sum(0)
     scaled = normed * column_sums
     kernel = 4 * normed @ normed.T + scaled @ scaled.T
     assert condition(network, X).value == pytest.approx(float(torch.linalg.cond(kernel)), rel=1e-4)

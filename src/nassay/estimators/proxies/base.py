@@ -61,7 +61,15 @@ class Batch:
         x, y = self.x.detach().cpu().contiguous().numpy(), self.y.tolist()
         keys = [blake2b(row.tobytes() + str(label).encode()).digest() for row, label in zip(x, y, strict=True)]
         order = torch.tensor(sorted(range(len(keys)), key=keys.__getitem__))
-        return Batch(self.x[order.to(self.x.device)], self.y[order.to(self.y.device)])
+        return _OrderedBatch(self.x[order.to(self.x.device)], self.y[order.to(self.y.device)])
+
+
+class _OrderedBatch(Batch):
+    """Inputs that are in their own order."""
+
+    def in_own_order(self) -> Batch:
+        """Itself."""
+        return self
 
 
 @dataclass(frozen=True)

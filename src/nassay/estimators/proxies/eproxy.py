@@ -117,8 +117,8 @@ class FewShotRegression(Signal):
         """Tensors of the network to be trained, so that other signals find theirs as they were."""
         copies = {name: t.detach().clone() for name, t in run.tensors.items()}
         if self.recipe.network_init != DEFAULT:
-            _initialise(run.network, copies, self.recipe.network_init, generator(self.seed, "eproxy network"))
-        for name, parameter in run.network.named_parameters():
+            _initialise(run.anatomy.network, copies, self.recipe.network_init, generator(self.seed, "eproxy network"))
+        for name, parameter in run.anatomy.parameters.items():
             copies[name].requires_grad_(parameter.is_floating_point())
         return copies
 

@@ -5,14 +5,18 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
+from nassay.estimators.proxies.anatomy import Anatomy
 from nassay.estimators.proxies.streams import generator
 
+NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm)
+ONES, ZEROS = ("weight", "running_var"), ("bias", "running_mean")
 
-def tensors_for(network: nn.Module, init: str, seed: int) -> dict[str, Tensor]:
+
+def tensors_for(anatomy: Anatomy, init: str, seed: int) -> dict[str, Tensor]:
     """Copies of all parameters and buffers by name, initialised.
 
     Args:
-        network: read only.
+        anatomy: of the network, which is read only.
         init: a `Setting.init`.
         seed: of the draw; weights are drawn on the CPU, so that they are the same on every device.
 
@@ -21,36 +25,32 @@ def tensors_for(network: nn.Module, init: str, seed: int) -> dict[str, Tensor]:
         are drawn anew with zero biases, normalisation layers are reset to scale 1, shift 0; parameters of any
         other module stay as given.
     """
-    tensors = {name: _copy(t) for name, t in [*network.named_parameters(), *network.named_buffers()]}
+    given = anatomy.parameters | anatomy.buffers
     if init == "absolute":
-        return {name: t.abs() if t.is_floating_point() else t for name, t in tensors.items()}
+        return {name: _copy(t).abs_() if t.is_floating_point() else _copy(t) for name, t in given.items()}
+    drawn: dict[str, Tensor] = {}
     if init in ("kaiming", "normal"):
         draw = generator(seed, "weights")
-        for prefix, module in network.named_modules():
-            names = {name: f"{prefix}.{name}" if prefix else name for name in _TENSORS}
-            _initialise(module, {k: tensors[n] for k, n in names.items() if n in tensors}, init, draw)
-    return tensors
-
-
-_TENSORS = ("weight", "bias", "running_mean", "running_var")
+        for prefix, module in anatomy.modules:
+            if isinstance(module, (_ConvNd, nn.Linear, *NORMS)):
+                own = {key: name for key in (*ONES, *ZEROS) if (name := f"{prefix}.{key}" if prefix else key) in given}
+                for key, name in own.items():
+                    drawn[name] = _drawn(module, key, given[name], init, draw)
+    return {name: drawn[name] if name in drawn else _copy(t) for name, t in given.items()}
 
 
 def _copy(t: Tensor) -> Tensor:
     return t.detach().to(torch.float32, copy=True) if t.is_floating_point() else t.detach().clone()
 
 
-def _initialise(module: nn.Module, own: dict[str, Tensor], init: str, draw: torch.Generator) -> None:
-    if isinstance(module, (_ConvNd, nn.Linear)):
-        if "weight" in own:
-            own["weight"].copy_(_weight(own["weight"].shape, init, draw))
-        if "bias" in own:
-            own["bias"].zero_()
-    elif isinstance(module, (_NormBase, nn.GroupNorm, nn.LayerNorm)):
-        for name, t in own.items():
-            t.fill_(1 if name in ("weight", "running_var") else 0)
+def _drawn(module: nn.Module, key: str, given: Tensor, init: str, draw: torch.Generator) -> Tensor:
+    """A tensor that a convolution, a linear or a normalisation layer has under `key`."""
+    if key == "weight" and not isinstance(module, NORMS):
+        return _weight(given.shape, init, draw)
+    return torch.full(given.shape, 1.0 if key in ONES else 0.0)
 
 
 def _weight(shape: torch.Size, init: str, draw: torch.Generator) -> Tensor:
     """A weight tensor: N(0, 1), or N(0, 2 / fan_in) (He et al. 2015, arXiv:1502.01852, for ReLU)."""
     weight = torch.randn(shape, generator=draw)
-    return weight * (2 / weight[0].numel()) ** 0.5 if init == "kaiming" else weight
+    return weight.mul_((2 / weight[0].numel()) ** 0.5) if init == "kaiming" else weight

@@ -29,7 +29,7 @@ class Counts(Signal):
             Unmeasurable: an operation has no counting rule.
         """
         try:
-            self.macs = profile(run.network, run.input_shape).macs
+            self.macs = profile(run.anatomy.network, run.input_shape).macs
         except UserError as error:
             raise Unmeasurable(str(error)) from error
 

@@ -22,7 +22,7 @@ class Parameters(Signal):
 
     def finish(self, run: Pass, outputs: Tensor) -> None:  # noqa: ARG002
         """Count them."""
-        self.number = sum(p.numel() for p in run.network.parameters())
+        self.number = sum(p.numel() for p in run.anatomy.parameters.values())
 
 
 @proxies.register(

@@ -6,18 +6,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.utils.hooks import RemovableHandle
 
+from nassay.estimators.proxies.anatomy import Anatomy
 from nassay.estimators.proxies.base import Batch, Setting, Signal, Unmeasurable
 from nassay.estimators.proxies.initialisation import tensors_for
 from nassay.estimators.proxies.stages import watch_stages
 from nassay.estimators.proxies.streams import generator
-from nassay.estimators.proxies.watch import Watch
+from nassay.estimators.proxies.watch import Watch, unwatched
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,23 @@ class Conditions:
         return t.contiguous(memory_format=self.memory_format) if t.ndim == 4 else t
 
 
+class _Alias(torch.autograd.Function):
+    """The same memory as another tensor, where what follows may work in place, which a leaf itself forbids."""
+
+    @staticmethod
+    def forward(ctx: Any, leaf: Tensor) -> Tensor:  # noqa: ARG004
+        return leaf.detach()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]  # noqa: ARG004
+        return gradient
+
+
 class Pass:
     """A network under one setting.
 
     Attributes:
-        network: the user's module; call it through `forward` and `again` only.
+        anatomy: the user's module and its parts; call the module through `forward` and `again` only.
         tensors: copies of its parameters and buffers by name, initialised for the setting.
         weights: those that are parameters of two or more dimensions.
         scales: other parameters called weight.
@@ -51,15 +65,13 @@ class Pass:
         seconds: what each signal took to finish.
     """
 
-    def __init__(self, network: nn.Module, batch: Batch, signals: Sequence[Signal], conditions: Conditions) -> None:
-        self.network, self.setting = network, conditions.setting
+    def __init__(self, anatomy: Anatomy, batch: Batch, signals: Sequence[Signal], conditions: Conditions) -> None:
+        self.anatomy, self.setting = anatomy, conditions.setting
         self._conditions, self._signals, self._listening = conditions, signals, signals
         self._gradients = frozenset().union(*(signal.gradients for signal in signals))
-        copies = tensors_for(network, self.setting.init, conditions.seed)
-        self.tensors = {name: conditions.cast(t) for name, t in copies.items()}
-        self._buffers = {name: self.tensors[name].clone() for name, _ in network.named_buffers()}
-        self.weights = {n: self.tensors[n] for n, p in network.named_parameters() if p.ndim >= 2}
-        others = {n: self.tensors[n] for n, p in network.named_parameters() if p.ndim < 2}
+        self.tensors = self._tensors()
+        self.weights = {n: self.tensors[n] for n, p in anatomy.parameters.items() if p.ndim >= 2}
+        others = {n: self.tensors[n] for n, p in anatomy.parameters.items() if p.ndim < 2}
         self.scales = {n: t for n, t in others.items() if n.rpartition(".")[2] == "weight"}
         for kind, tensors in (("weights", self.weights), ("scales", self.scales)):
             for tensor in tensors.values() if kind in self._gradients else ():
@@ -110,14 +122,24 @@ class Pass:
         Raises:
             Unmeasurable: the output is not a tensor.
         """
-        return self._call(x.detach(), self.tensors | {name: t.clone() for name, t in self._buffers.items()}, ())
+        return self._call(x.detach(), self.tensors | {name: t.clone() for name, t in self._first_buffers.items()}, ())
+
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors = tensors_for(self.anatomy, self.setting.init, self._conditions.seed)
+        return {name: self._conditions.cast(t) for name, t in tensors.items() if name not in self.anatomy.idle}
+
+    @cached_property
+    def _first_buffers(self) -> dict[str, Tensor]:
+        """Buffers as they were at first; few ask for them."""
+        return {name: t for name, t in self._tensors().items() if name in self.anatomy.buffers}
 
     def _call(self, x: Tensor, tensors: Mapping[str, Tensor], listening: Sequence[Signal]) -> Tensor:
         self._listening, self._trunk_area = listening, 0
         self._previous: Tensor | None = None
         watched = listening or self.setting.cut or not self.setting.batch_norm
-        with torch.set_grad_enabled(bool(self._gradients)), self._watched() if watched else nullcontext():
-            outputs = functional_call(self.network, dict(tensors), (x,))
+        held = self.anatomy.holding({**tensors, **dict.fromkeys(self.anatomy.idle)})
+        with torch.set_grad_enabled(bool(self._gradients)), held, self._watched() if watched else nullcontext():
+            outputs = self.anatomy.network(x)
         if not isinstance(outputs, Tensor):
             raise Unmeasurable(f"the network's output is a {type(outputs).__name__}, not a tensor")
         return outputs
@@ -125,9 +147,9 @@ class Pass:
     @contextmanager
     def _watched(self) -> Iterator[None]:
         """Everything that happens inside is reported to the listening signals."""
-        handles, self._has_stages, self._has_trunk = watch_stages(self.network, self.on_stage, self._on_trunk)
+        handles, self._has_stages, self._has_trunk = watch_stages(self.anatomy.network, self.on_stage, self._on_trunk)
         if self._wanted("layer"):
-            handles += _watch_layers(self.network, self._on_layer)
+            handles += _watch_layers(self.anatomy, self._on_layer)
         try:
             with Watch(self, batch_norm=self.setting.batch_norm):
                 yield
@@ -222,7 +244,7 @@ class Pass:
             return feature
         leaf = feature.detach().requires_grad_()
         self._previous = leaf
-        return leaf.clone()  # what follows may work in place, which a leaf forbids
+        return _Alias.apply(leaf)  # type: ignore[no-any-return, no-untyped-call]
 
     def _on_trunk(self, feature: Tensor) -> None:
         for signal in self._listening:
@@ -280,9 +302,9 @@ def _check(outputs: Tensor) -> None:
         raise Unmeasurable("the network is dead: its output is the same for every input")
 
 
-def _watch_layers(network: nn.Module, on_layer: Callable[[Tensor], None]) -> list[RemovableHandle]:
+def _watch_layers(anatomy: Anatomy, on_layer: Callable[[Tensor], None]) -> list[RemovableHandle]:
     def hook(_module: nn.Module, _args: object, output: object) -> None:
         if isinstance(output, Tensor):
-            on_layer(output)
+            unwatched(on_layer, output)
 
-    return [module.register_forward_hook(hook) for module in network.modules()]
+    return [module.register_forward_hook(hook) for _, module in anatomy.modules]

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from nassay.estimators.base import Estimate
+from nassay.estimators.proxies.anatomy import Anatomy
 from nassay.estimators.proxies.base import Batch, Setting, Signal, Unmeasurable
 from nassay.estimators.proxies.base import proxies as registry
 from nassay.estimators.proxies.passes import Conditions, Pass
@@ -57,27 +58,32 @@ def score(
     groups: dict[Setting, list[Proxy]] = {}
     for entry in [registry[name] for name in dict.fromkeys(proxies)]:
         groups.setdefault(entry.info["setting"], []).append(entry)
-    first = next((p for p in network.parameters()), batch.x)
+    first = next(iter(network.parameters()), batch.x)
     where = torch.device(device) if device is not None else first.device
-    broken, batch = _broken_tensor(network), batch.in_own_order()
+    anatomy = Anatomy(network)
+    broken, batch = _broken_tensor(anatomy), batch.in_own_order()
     estimates: dict[str, Estimate] = {}
     for setting, members in groups.items():
         if broken:
             estimates |= {entry.name: Estimate.failed(broken) for entry in members}
         else:
-            estimates |= _measure(network, batch, setting, members, seed, where)
+            estimates |= _measure(anatomy, batch, setting, members, seed, where)
     return {name: estimates[name] for name in proxies}
 
 
-def _broken_tensor(network: nn.Module) -> str | None:
-    for name, p in network.named_parameters():
-        if not math.isfinite(p.detach().sum(dtype=torch.float64)):
-            return f"the parameter {name} is not finite"
+def _broken_tensor(anatomy: Anatomy) -> str | None:
+    with torch.no_grad():
+        sums = [p.sum() for p in anatomy.parameters.values()]  # inf where large numbers overflow, so look again
+        if not sums or bool(torch.stack(sums).isfinite().all()):
+            return None
+        for name, p in anatomy.parameters.items():
+            if not bool(p.isfinite().all()):
+                return f"the parameter {name} is not finite"
     return None
 
 
 def _measure(
-    network: nn.Module, batch: Batch, setting: Setting, members: list[Proxy], seed: int, device: torch.device
+    anatomy: Anatomy, batch: Batch, setting: Setting, members: list[Proxy], seed: int, device: torch.device
 ) -> dict[str, Estimate]:
     """All proxies of one setting."""
     began = time.perf_counter()
@@ -87,7 +93,7 @@ def _measure(
         left = [entry for entry in members if _overflown(outcomes.get(entry.name, math.inf))]
         if left:
             conditions = Conditions(setting, seed, device, dtype, LAYOUTS[0])
-            outcomes |= _attempt(network, batch, left, conditions, finishing)
+            outcomes |= _attempt(anatomy, batch, left, conditions, finishing)
     shared = time.perf_counter() - began - sum(finishing.values())
     users = Counter(kind for entry in members for kind in entry.info["signals"])
     return {
@@ -100,7 +106,7 @@ def _measure(
 
 
 def _attempt(
-    network: nn.Module,
+    anatomy: Anatomy,
     batch: Batch,
     members: list[Proxy],
     conditions: Conditions,
@@ -109,7 +115,7 @@ def _attempt(
     """Each proxy's value, or the exception that stands in its way; adds the seconds of signals to `finishing`."""
     kinds = list(dict.fromkeys(kind for entry in members for kind in entry.info["signals"]))
     try:
-        run, signals, failures = _listen(network, batch, kinds, conditions)
+        run, signals, failures = _listen(anatomy, batch, kinds, conditions)
     except Exception as error:  # the user's forward may raise anything; the text becomes the reason
         return {entry.name: error for entry in members}
     for kind, signal in signals.items():
@@ -122,15 +128,15 @@ def _attempt(
     return outcomes
 
 
-def _listen(network: nn.Module, batch: Batch, kinds: list[type[Signal]], conditions: Conditions) -> Heard:
+def _listen(anatomy: Anatomy, batch: Batch, kinds: list[type[Signal]], conditions: Conditions) -> Heard:
     """One pass that the network accepts: its finished signals, and why some could not finish."""
     *others, last = _variants(conditions)
     for variant in others:
         try:
-            return _try(network, batch, kinds, variant)
+            return _try(anatomy, batch, kinds, variant)
         except (RuntimeError, ValueError, AssertionError):
             continue
-    return _try(network, batch, kinds, last)
+    return _try(anatomy, batch, kinds, last)
 
 
 def _variants(conditions: Conditions) -> Iterator[Conditions]:
@@ -141,10 +147,10 @@ def _variants(conditions: Conditions) -> Iterator[Conditions]:
             yield replace(conditions, setting=setting, memory_format=layout)
 
 
-def _try(network: nn.Module, batch: Batch, kinds: list[type[Signal]], conditions: Conditions) -> Heard:
+def _try(anatomy: Anatomy, batch: Batch, kinds: list[type[Signal]], conditions: Conditions) -> Heard:
     signals = {kind: kind(conditions.seed) for kind in kinds}
-    with seeded(conditions.seed, conditions.device), batch_statistics(network):
-        run = Pass(network, batch, list(signals.values()), conditions)
+    with seeded(conditions.seed, conditions.device), batch_statistics(anatomy.layers):
+        run = Pass(anatomy, batch, list(signals.values()), conditions)
         failures = run.run()
     return run, signals, failures
 

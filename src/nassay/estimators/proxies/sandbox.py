@@ -1,7 +1,7 @@
 """Leave the user's module and the global random state as they were."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -11,11 +11,11 @@ from torch.nn.modules.dropout import _DropoutNd
 
 
 @contextmanager
-def batch_statistics(network: nn.Module) -> Iterator[None]:
+def batch_statistics(modules: Iterable[nn.Module]) -> Iterator[None]:
     """Train mode, with dropout off so that no value depends on the batch's order; every module's mode comes
     back.
     """
-    changed = [m for m in network.modules() if m.training == isinstance(m, _DropoutNd)]
+    changed = [m for m in modules if m.training == isinstance(m, _DropoutNd)]
     for module in changed:
         module.training = not module.training
     try:

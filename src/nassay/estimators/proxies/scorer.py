@@ -33,7 +33,7 @@ class ProxyScorer:
     """
 
     def __init__(self, space: Space, batch: Batch, names: Sequence[str], *, seed: int = 0) -> None:
-        self._space, self._batch, self._seed = space, batch, seed
+        self._space, self._batch, self._seed = space, batch.in_own_order(), seed
         self.names = tuple(names)
         self.directions: dict[str, int] = {name: registry[name].info["direction"] for name in self.names}
 

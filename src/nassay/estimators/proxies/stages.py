@@ -11,6 +11,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from nassay.estimators.proxies.watch import unwatched
+
 MIN_BLOCKS = 3
 
 
@@ -56,14 +58,14 @@ def watch_stages(
     """
 
     def stage_hook(_module: nn.Module, _args: Any, output: Any) -> Any:
-        return on_stage(output) if _is_map(output) else output
+        return unwatched(on_stage, output) if _is_map(output) else output
 
     def entry_hook(_module: nn.Module, args: tuple[Any, ...]) -> Any:
-        return (on_stage(args[0]), *args[1:]) if args and _is_map(args[0]) else args
+        return (unwatched(on_stage, args[0]), *args[1:]) if args and _is_map(args[0]) else args
 
     def trunk_hook(_module: nn.Module, _args: Any, output: Any) -> None:
         if _is_map(output):
-            on_trunk(output)
+            unwatched(on_trunk, output)
 
     handles = []
     declared: Sequence[nn.Module] = getattr(network, "stages", ())

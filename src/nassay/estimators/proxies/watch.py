@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
+from torch.overrides import TorchFunctionMode, handle_torch_function, has_torch_function
 
 KINKED: frozenset[Any] = frozenset(
     {F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, F.relu6}
@@ -23,6 +23,7 @@ OTHERS: frozenset[Any] = frozenset().union(
 )
 PRODUCTS: frozenset[Any] = frozenset({F.conv1d, F.conv2d, F.conv3d, F.linear})
 TRANSPOSED: frozenset[Any] = frozenset({F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d})
+WATCHED: frozenset[Any] = KINKED | HARD | OTHERS | PRODUCTS | TRANSPOSED | {F.batch_norm}
 
 
 class Listener(Protocol):
@@ -58,6 +59,8 @@ class Watch(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
+        if func not in WATCHED:
+            return func(*args, **kwargs)
         kinked = func in KINKED or (func in HARD and _lower_bound(args, kwargs) == 0)
         if kinked or func in OTHERS:
             self._listener.on_activation(args[0], kinked=kinked)
@@ -74,3 +77,10 @@ class Watch(TorchFunctionMode):
 def _lower_bound(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     positional = args[1] if len(args) > 1 else None
     return kwargs.get("min", kwargs.get("min_val", positional))
+
+
+def unwatched(action: Callable[..., Any], *tensors: Tensor) -> Any:
+    """`action(*tensors)`, of which no `Watch` hears: faster, and not part of what the network computes."""
+    return (
+        handle_torch_function(unwatched, tensors, action, *tensors) if has_torch_function(tensors) else action(*tensors)
+    )

@@ -48,7 +48,7 @@ class Perturbation(Signal):
         if before is None or self._map is None:
             raise Unmeasurable("no feature map (B, C, H, W) before pooling was seen")
         self.change = float((before - self._map).abs().sum((1, 2, 3), dtype=torch.float64).mean())
-        norms = {n: m for n, m in run.network.named_modules() if isinstance(m, _NormBase)}
+        norms = {n: m for n, m in run.anatomy.modules if isinstance(m, _NormBase)}
         if any(module.running_var is None for module in norms.values()):
             raise Unmeasurable("a batch norm layer keeps no running variance")
         self.scales = [float(run.tensors[f"{name}.running_var"].mean().sqrt()) for name in norms]
