@@ -50,10 +50,17 @@ def test_exactly_one_bound(bounds: dict[str, float]) -> None:
         (Fidelity(epochs=0.5, final=True), "epochs=0.5,final"),
         (Fidelity(seconds=12.5, resolution=0.5), "seconds=12.5,resolution=0.5"),
         (Fidelity(epochs=6, channels=0.25, samples=0.1), "epochs=6,channels=0.25,samples=0.1"),
+        (Fidelity(epochs=2, resolution=0.5, horizon=6), "epochs=2,resolution=0.5,horizon=6"),
     ],
 )
 def test_a_fidelity_prints_as_a_stable_key(fidelity: Fidelity, key: str) -> None:
     assert str(fidelity) == key
+
+
+@pytest.mark.parametrize("wrong", [{"horizon": 4, "final": True}, {"horizon": 0}, {"horizon": -1}])
+def test_a_horizon_is_positive_and_not_of_a_final_bound(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="horizon"):
+        Fidelity(epochs=2, **wrong)
 
 
 def test_a_zero_bound_is_a_bound() -> None:

@@ -62,6 +62,8 @@ class Fidelity:
         resolution: factor on height and width of the input.
         samples: share of the training split.
         final: whether the learning rate is brought to zero at the end of this bound.
+        horizon: where a cosine learning rate comes to zero, in the unit of the bound, so that a training that stops on
+            the way keeps its place in the schedule; None for a constant rate until the final bound.
     """
 
     epochs: float | None = None
@@ -70,15 +72,19 @@ class Fidelity:
     resolution: float = 1.0
     samples: float = 1.0
     final: bool = False
+    horizon: float | None = None
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.seconds is None):
             raise ValueError(f"give epochs or seconds, found {self.epochs=} {self.seconds=}")
+        if self.horizon is not None and (self.final or not self.horizon > 0):
+            raise ValueError(f"a horizon is positive and not of a final bound, found {self.horizon=} {self.final=}")
 
     def __str__(self) -> str:
         """A stable key, such as `epochs=3` or `seconds=12.5,resolution=0.5,final`."""
         parts = [f"epochs={self.epochs:g}" if self.epochs is not None else f"seconds={self.seconds:g}"]
         parts += [f"{k}={v:g}" for k, v in asdict(self).items() if k in _REDUCTIONS and v != 1.0]
+        parts += [f"horizon={self.horizon:g}"] if self.horizon is not None else []
         return ",".join(parts + ["final"] * self.final)
 
 

@@ -2,10 +2,10 @@
 
 One recipe for every network: SGD with Nesterov momentum, label smoothing (the task's loss), a short warm-up, a constant
 learning rate while the final length of the training is still open, and a linear descent to zero once it is decided
-(`Fidelity.final`). The first half of a final training sees reduced images where these are large enough
-(`reduced_resolution`), which costs a fraction. Networks are judged by an exponential moving average of their weights,
-so that a training that will be continued ranks as if its learning rate had already come down. So a training is
-continued, never restarted.
+(`Fidelity.final`); or a cosine to zero from the start, where a bound says how far off the end is (`Fidelity.horizon`).
+The first half of a final training sees reduced images where these are large enough (`reduced_resolution`), which costs
+a fraction. Networks are judged by an exponential moving average of their weights, so that a training that will be
+continued ranks as if its learning rate had already come down. So a training is continued, never restarted.
 
 Fidelity reductions: Zhou et al., EcoNAS, CVPR 2020, arXiv:2001.01233. Constant rate with a final descent
 ("warm-up, stable, decay"): Hu et al. 2024, arXiv:2404.06395.
@@ -100,6 +100,7 @@ class Training:
         self.task, self.seed, self.checkpoint, self.device = task, seed, checkpoint, torch.device(device)
         self.recipe = recipe or Recipe()
         self.resolution = fidelity.resolution if fidelity else 1.0
+        self.annealed = 1.0
         self.network = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = AveragedModel(self.network, multi_avg_fn=self._average_weights, use_buffers=True)
         self.rows = self._rows(fidelity.samples if fidelity else 1.0)
@@ -174,6 +175,7 @@ class Training:
         while (progress := self._progress(bound)) < 1.0:
             tick = time.perf_counter()
             self.resolution = self._resolution(bound)
+            self.annealed = self._annealed(bound)
             loss = self._step(progress if bound.final else None)
             losses.append(loss)
             if not math.isfinite(loss):
@@ -208,6 +210,13 @@ class Training:
         if bound.final and here < self.recipe.reduced * end:
             return min(bound.resolution, reduced_resolution(self.task.input_shape))
         return bound.resolution
+
+    def _annealed(self, bound: Fidelity) -> float:
+        """Factor on the learning rate by the cosine, 1 where there is none: cos^2(pi t / 2 T) at t of the horizon T."""
+        if bound.horizon is None:
+            return 1.0
+        here = self.epochs if bound.epochs is not None else self.state.seconds
+        return math.cos(math.pi / 2 * min(1.0, here / bound.horizon)) ** 2
 
     def _position(self, bound: Fidelity) -> tuple[float, float, float]:
         """Where the training stands, where its final stage began, where the bound is: in steps or in seconds."""
@@ -244,7 +253,7 @@ class Training:
         return loss
 
     def _set_rate(self, final_progress: float | None) -> None:
-        rate = self.base_rate * min(1.0, (self.state.step + 1) / self.recipe.warmup_steps)
+        rate = self.annealed * self.base_rate * min(1.0, (self.state.step + 1) / self.recipe.warmup_steps)
         if final_progress is not None:
             rate *= min(1.0, (1.0 - final_progress) / self.recipe.descent)
         for group in self.optimizer.param_groups:
@@ -346,10 +355,10 @@ class Training:
         self.optimizer.load_state_dict(payload["optimizer"])
 
     def _rows(self, share: float) -> np.ndarray:
-        """The rows of the training split that this fidelity sees: a seeded, fixed subset."""
+        """The rows of the training split that this fidelity sees: one fixed subset, the same for every network."""
         n = len(self.task.train)
         keep = max(1, round(n * share))
-        return np.sort(np.random.default_rng([self.seed, 0xDA7A]).permutation(n)[:keep])
+        return np.sort(np.random.default_rng(0xDA7A).permutation(n)[:keep])
 
     def _parameter_groups(self) -> Iterator[dict[str, Any]]:
         parameters = [p for p in self.network.parameters() if p.requires_grad]
