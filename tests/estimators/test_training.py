@@ -238,6 +238,43 @@ def test_a_descent_that_was_interrupted_goes_on_where_it_was(tmp_path: Path) -> 
     same_weights(rest, whole)
 
 
+def test_a_cosine_that_is_resumed_twice_is_that_of_an_uninterrupted_training(tmp_path: Path) -> None:
+    """The stages of EcoNAS, E, 2E and 3E epochs: the rate of step i is (1 + cos(pi i / n)) / 2, n the steps of 3E."""
+    stages = [Fidelity(epochs=e, horizon=3) for e in (1, 2, 3)]
+    recipe = Recipe(learning_rate=0.08, warmup_steps=1)
+    whole = Rates(tiny(), digits(), recipe=recipe)
+    whole.run(stages[-1])
+    resumed: list[float] = []
+    for stage in stages:
+        part = Rates(tiny(), digits(), recipe=recipe, checkpoint=tmp_path / "a.pt")
+        part.run(stage)
+        resumed += part.rates
+    assert resumed == whole.rates
+    same_weights(part, whole)
+    n = 3 * whole.steps_per_epoch
+    expected = [whole.base_rate * (1 + math.cos(math.pi * i / n)) / 2 for i in range(n)]
+    assert whole.rates == pytest.approx(expected)
+    assert expected[n // 3] == pytest.approx(0.75 * whole.base_rate)
+
+
+def test_a_cosine_bound_by_seconds_follows_the_clock_to_zero(clock: None) -> None:
+    current = Rates(tiny(), digits(), recipe=Recipe(warmup_steps=1))
+    current.run(Fidelity(seconds=5, horizon=15))
+    assert 0.7 < current.rates[-1] / current.base_rate < 0.8  # cos^2(pi / 6) = 0.75
+    current.run(Fidelity(seconds=15, horizon=15))
+    assert current.rates == sorted(current.rates, reverse=True)
+    assert current.rates[-1] < 0.02 * current.base_rate
+
+
+def test_after_a_cosine_the_final_training_begins_at_the_full_rate() -> None:
+    current = Rates(tiny(), digits(), recipe=Recipe(warmup_steps=1))
+    current.run(Fidelity(epochs=1, horizon=1))
+    steps = len(current.rates)
+    current.run(Fidelity(epochs=2, final=True))
+    assert current.rates[steps - 1] < 0.02 * current.base_rate
+    assert current.rates[steps] == current.base_rate
+
+
 def test_a_final_training_bound_by_seconds_descends_with_the_clock(clock: None) -> None:
     current = Rates(tiny(), digits(), recipe=Recipe(warmup_steps=1, descent=1.0))
     current.run(Fidelity(seconds=5))
@@ -379,7 +416,7 @@ def test_an_epoch_sees_every_row_once_in_an_order_of_its_own(monkeypatch: pytest
 
 def test_fewer_samples_are_a_fixed_subset_in_smaller_batches() -> None:
     whole = training()
-    part, again = (training(fidelity=Fidelity(epochs=1, samples=0.25)) for _ in range(2))
+    part, again = (training(seed=seed, fidelity=Fidelity(epochs=1, samples=0.25)) for seed in range(2))
     assert len(part.rows) == round(0.25 * len(whole.rows))
     assert set(part.rows) < set(whole.rows)
     assert np.array_equal(part.rows, again.rows)
