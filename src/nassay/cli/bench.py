@@ -26,6 +26,7 @@ def proxies(
     proxies: Proxies = "all",
     out: Annotated[Path | None, typer.Option(help="Run folder. By default one under runs/ for this benchmark.")] = None,
     workers: Workers = None,
+    fast: Annotated[bool, typer.Option("--fast", help="Show networks fewer inputs and less depth.")] = False,
     as_json: Json = False,
 ) -> None:
     """How well does each proxy rank a benchmark, over all architectures and among the best ones?
@@ -46,6 +47,7 @@ def proxies(
             proxies=proxies,
             out=out,
             workers=workers,
+            fast=fast,
             listener=display,
         )
     if as_json:

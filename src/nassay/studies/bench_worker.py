@@ -14,6 +14,7 @@ from nassay.errors import UserError
 from nassay.estimators.analytic import Analytic
 from nassay.estimators.base import Estimate
 from nassay.estimators.proxies import ProxyScorer
+from nassay.estimators.proxies.settings import ProbeSettings
 from nassay.estimators.proxies.streams import derived_seed
 from nassay.estimators.tables import open_table
 from nassay.estimators.topology import score as score_graph
@@ -47,21 +48,22 @@ class Scorer:
     Args:
         space: where they come from.
         names: scores, by name.
-        batch_size: inputs that networks are shown.
-        largest_side: of these inputs, in pixels.
         seed: of weights, inputs and random scores.
+        settings: of `ProbeSettings`: what networks are shown.
 
     Raises:
         UserError: a name is unknown.
     """
 
-    def __init__(self, space: Space, names: Sequence[str], *, batch_size: int, largest_side: int, seed: int) -> None:
+    def __init__(self, space: Space, names: Sequence[str], *, seed: int, **settings: int) -> None:
         self._space, self._names, self._seed = space, tuple(names), seed
         self._graphs = [n for n in names if n in topologies]
         networks = [n for n in names if n not in ALWAYS and n not in topologies]
-        seen = seen_by_networks(space, largest_side)
-        batch = probe_inputs(seen, batch_size, seed).batch if networks else None
-        self._networks = ProxyScorer(seen, batch, networks, seed=seed) if batch else None
+        shown = ProbeSettings(**settings)
+        seen = seen_by_networks(space, shown.largest_side)
+        batch = probe_inputs(seen, shown.batch_size, seed).batch if networks else None
+        depth = shown.depth_percent
+        self._networks = ProxyScorer(seen, batch, networks, seed=seed, depth_percent=depth) if batch else None
         self._counts, self._counted = Analytic(space), 0
 
     def score(self, architecture: Architecture) -> dict[str, Estimate]:

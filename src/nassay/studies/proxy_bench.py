@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nassay.errors import UserError
+from nassay.estimators.proxies.settings import ProbeSettings
 from nassay.studies.bench_files import write_bench
 from nassay.studies.bench_rows import chosen, correlations, drawn_ranks, rows, to_score, values_of
 from nassay.studies.bench_worker import seen_by_networks
@@ -24,8 +25,7 @@ from nassay.studies.plan import PLAN, locked, refuse_foreign
 from nassay.studies.probe_inputs import probe_inputs
 from nassay.studies.proxy_scores import Sample, Scores, draw
 
-BATCH_SIZE = 64  # inputs that networks are shown, as in most papers
-LARGEST_SIDE = 64  # of these inputs, in pixels: larger images are shown smaller
+BATCH_SIZE, LARGEST_SIDE = ProbeSettings().batch_size, ProbeSettings().largest_side
 PROGRAM = "nassay.studies.bench_process"
 LEDGER = "study.sqlite"
 
@@ -49,6 +49,7 @@ def bench_proxies(
     workers: int | None = None,
     batch_size: int = BATCH_SIZE,
     largest_side: int = LARGEST_SIDE,
+    fast: bool = False,
     listener: Listener | None = None,
 ) -> BenchResult:
     """Hold zero-cost proxies against the trained accuracies of a tabular benchmark.
@@ -63,6 +64,7 @@ def bench_proxies(
         workers: parallel processes of one thread each; by default one for each core.
         batch_size: inputs that networks are shown.
         largest_side: of these inputs, in pixels; the networks of larger images see them smaller.
+        fast: show networks as little as `ProbeSettings.fast` says, whatever the two before say.
         listener: hears of progress.
 
     Raises:
@@ -73,7 +75,8 @@ def bench_proxies(
     names = chosen(proxies)
     drawn = draw(table, dataset, sample, seed)
     folder = Path(out) if out is not None else Path("runs") / f"bench-{drawn.table}-{drawn.dataset}".lower()
-    settings = {"batch_size": batch_size, "largest_side": largest_side, "seed": seed}
+    shown = ProbeSettings.fast() if fast else ProbeSettings(batch_size, largest_side)
+    settings = {**shown.as_dict(), "seed": seed}
     with Bench(folder, settings, workers=workers, listener=listener) as bench:
         return bench.run(drawn, names, folder)
 
@@ -83,7 +86,7 @@ class Bench:
 
     Args:
         folder: with the ledger; made where it is missing.
-        settings: {batch_size, largest_side, seed}; see `bench_proxies`.
+        settings: those of `ProbeSettings` by name, and {seed}; see `bench_proxies`.
         workers: parallel processes; None for one on each core.
         listener: hears of progress.
 
@@ -96,8 +99,9 @@ class Bench:
         self, folder: Path, settings: dict[str, int], *, workers: int | None = None, listener: Listener | None = None
     ) -> None:
         workers = usable_cores() if workers is None else workers
-        if workers < 1 or settings["batch_size"] < 2 or settings["largest_side"] < 1:
-            raise UserError(f"At least one worker, two inputs and one pixel are needed, found {workers=}, {settings}.")
+        ProbeSettings(**{key: value for key, value in settings.items() if key != "seed"})
+        if workers < 1:
+            raise UserError(f"At least one worker is needed, found {workers=}.")
         self._folder, self._workers, self._settings = folder, workers, settings
         self._listener = listener or Listener()
         self._executor: Executor | None = None

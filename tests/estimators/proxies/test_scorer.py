@@ -1,8 +1,11 @@
 import pytest
 import torch
+from torch import nn
 
 from nassay.errors import UserError
 from nassay.estimators.proxies import Batch, ProxyScorer
+from nassay.estimators.proxies.scorer import shallower
+from nassay.spaces.base import Piece
 from nassay.spaces.nb201 import NB201
 
 SPACE = NB201((3, 8, 8), 4, channels=4, cells=1)
@@ -52,3 +55,15 @@ def test_facts_and_unknown_names() -> None:
     assert ProxyScorer(SPACE, BATCH, NAMES).directions == dict.fromkeys(NAMES, 1)
     with pytest.raises(UserError):
         ProxyScorer(SPACE, BATCH, ["nope"])
+
+
+def test_less_depth_leaves_out_repeated_blocks() -> None:
+    pieces = [Piece((key,), nn.Identity) for key in "aaaaabccdd"]
+    assert "".join(str(piece.key[0]) for piece in shallower(pieces, 60)) == "aaabccdd"
+    assert "".join(str(piece.key[0]) for piece in shallower(pieces, 50)) == "aaabcd"
+
+
+def test_scores_of_less_depth_are_those_of_a_shallower_network() -> None:
+    deep, shallow = NB201((3, 8, 8), 5, channels=4, cells=5), NB201((3, 8, 8), 5, channels=4, cells=3)
+    found = values(ProxyScorer(deep, BATCH, NAMES, depth_percent=60), STRINGS[:1])
+    assert found == values(ProxyScorer(shallow, BATCH, NAMES), STRINGS[:1])

@@ -46,7 +46,7 @@ class _Alias(torch.autograd.Function):
         return leaf.detach()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]  # noqa: ARG004
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004
         return gradient
 
 
@@ -244,7 +244,7 @@ class Pass:
             return feature
         leaf = feature.detach().requires_grad_()
         self._previous = leaf
-        return _Alias.apply(leaf)  # type: ignore[no-any-return, no-untyped-call]
+        return _Alias.apply(leaf)
 
     def _on_trunk(self, feature: Tensor) -> None:
         for signal in self._listening:

@@ -81,6 +81,6 @@ def _lower_bound(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def unwatched(action: Callable[..., Any], *tensors: Tensor) -> Any:
     """`action(*tensors)`, of which no `Watch` hears: faster, and not part of what the network computes."""
-    return (
-        handle_torch_function(unwatched, tensors, action, *tensors) if has_torch_function(tensors) else action(*tensors)
-    )
+    if has_torch_function(tensors):
+        return handle_torch_function(unwatched, tensors, action, *tensors)
+    return action(*tensors)

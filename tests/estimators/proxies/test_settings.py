@@ -1,0 +1,23 @@
+import pytest
+
+from nassay.errors import UserError
+from nassay.estimators.proxies.settings import ProbeSettings
+
+
+def test_full_depth_is_not_told() -> None:
+    assert ProbeSettings().as_dict() == {"batch_size": 64, "largest_side": 64}
+    assert ProbeSettings(depth_percent=50).as_dict()["depth_percent"] == 50
+
+
+def test_fast_shows_less_of_everything() -> None:
+    full, fast = ProbeSettings(), ProbeSettings.fast()
+    assert fast.batch_size < full.batch_size
+    assert fast.depth_percent < full.depth_percent
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"batch_size": 1}, {"largest_side": 0}, {"depth_percent": 0}, {"depth_percent": 101}]
+)
+def test_settings_that_make_no_sense(wrong: dict[str, int]) -> None:
+    with pytest.raises(UserError, match="needed, found"):
+        ProbeSettings(**wrong)
