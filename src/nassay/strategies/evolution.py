@@ -27,11 +27,12 @@ class Evolution(Strategy):
         size = max(4, count // 3)
         first = list(islice(self.problem.stream("random"), size))
         population = yield [Request(a, "training", fidelity) for a in first]
-        history = list(population)
+        history, seen = list(population), set(first)
         drawn = [r.request.architecture for r in ranked(population) if r.value is not None]
         self.random_baseline = next(iter((yield from self.best_measured(drawn, 1))), None)
         while len(history) < count:
-            children = self._children(population, history, min(BATCH, count - len(history)), rng)
+            batch = min(self.problem.at_once(BATCH), count - len(history))
+            children = self._children(population, seen, batch, rng)
             if not children:
                 break
             records = yield [Request(a, "training", fidelity) for a in children]
@@ -41,9 +42,9 @@ class Evolution(Strategy):
         return (yield from self.best_measured(best, FINALISTS))
 
     def _children(
-        self, population: list[Record], history: list[Record], count: int, rng: np.random.Generator
+        self, population: list[Record], seen: set[Architecture], count: int, rng: np.random.Generator
     ) -> list[Architecture]:
-        seen = {r.request.architecture for r in history}
+        """New children of tournament winners, noted in `seen`."""
         children: list[Architecture] = []
         for _ in range(count):
             drawn = [population[i] for i in rng.integers(len(population), size=TOURNAMENT)]

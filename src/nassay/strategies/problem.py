@@ -180,20 +180,30 @@ class Problem:
             whole = self.space.scaled(draw, largest) if largest < 1.0 else draw
             if self.admits(whole):
                 return whole
-            low, high, fitting = 0.0, largest, None
-            for _ in range(BISECTIONS):
-                middle = (low + high) / 2
-                scaled = self.space.scaled(draw, middle)
-                if self.admits(scaled):
-                    low, fitting = middle, scaled
-                else:
-                    high = middle
+            fitting = self.shrunk(draw, largest)
             if fitting is not None:
                 return fitting
         smallest = self.space.smallest()
         if self.constraints.violated({**self.costs(smallest), "latency_ms": None}) is None:
             return smallest  # its latency was measured when the limits were checked, a prediction does not count
         raise InfeasibleError(self.infeasible_message())
+
+    def shrunk(self, draw: Architecture, largest: float = 1.0) -> Architecture | None:
+        """An architecture with all its choices scaled down together, just until it keeps the limits; None if never.
+
+        Args:
+            draw: a point of the space.
+            largest: a scale that breaks a limit.
+        """
+        low, high, fitting = 0.0, largest, None
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            scaled = self.space.scaled(draw, middle)
+            if self.admits(scaled):
+                low, fitting = middle, scaled
+            else:
+                high = middle
+        return fitting
 
     def stream(self, purpose: str, *, all_sizes: bool = False) -> Iterator[Architecture]:
         """Distinct random architectures inside the limits, until the space seems exhausted.
