@@ -116,10 +116,11 @@ def test_registration_names_a_paper_and_phases(name: str, make: Make) -> None:
 
 def test_fidelities_belong_to_trainings_and_are_bounded_as_the_budget(run: Run, setting: str) -> None:
     for request in run.requests:
-        assert (request.fidelity is not None) == (request.estimator in ("training", "epoch_seconds"))
+        kind = request.estimator.partition(":")[0]
+        assert (request.fidelity is not None) == (kind in ("training", "epoch_seconds", "supernet", "inherited"))
         if request.fidelity is not None:
             assert (request.fidelity.seconds is not None) == (SETTINGS[setting][1].minutes is not None)
-            assert not request.fidelity.final  # the finish is the study's
+            assert request.fidelity.final == (kind in ("supernet", "inherited"))  # the finish is the study's
 
 
 def test_no_training_is_asked_for_twice(run: Run) -> None:
@@ -218,6 +219,8 @@ def test_tell_refuses_records_of_another_batch(make: Make, run_of: Callable[[str
         strategy.tell([])
     records = [oracle.answer(r) for r in strategy.ask()]
     for wrong in (records[1:], records[::-1], [], records + records[:1]):
+        if wrong == records:  # a single record, reversed
+            continue
         with pytest.raises(ValueError, match="last ask"):
             strategy.tell(wrong)
     assert strategy.ask() == [r.request for r in records]
@@ -238,7 +241,7 @@ def half(request: Request) -> bool:
 
 def test_failures_are_survived_as_long_as_something_succeeds(drive: Callable[..., Run]) -> None:
     run = drive(QUICK, fails=half)
-    assert sum(r.value is None for r in run.trainings) >= 3
+    assert sum(r.value is None for r in run.trainings) >= 2
     assert run.strategy.finalists
     assert set(run.strategy.finalists) <= set(run.last_values)
 

@@ -65,7 +65,7 @@ def test_proxies_of_an_architecture_travel_together_in_small_parcels(evaluator, 
 def test_a_training_is_a_specification_in_plain_data(evaluator, networks, workers):
     evaluate(evaluator, [Request(networks[0], "training", Fidelity(epochs=2, samples=0.5, final=True))])
     (job,) = workers.jobs
-    assert (job["kind"], job["space"], job["choices"]) == ("train", "nb201", list(networks[0].choices))
+    assert (job["kind"], job["space"], job["choices"]) == ("training", "nb201", list(networks[0].choices))
     assert Fidelity(**job["fidelity"]) == Fidelity(epochs=2, samples=0.5, final=True)
 
 
@@ -135,4 +135,4 @@ def test_latency_is_measured_in_this_process_before_the_workers_begin(nb201, led
     assert [r.value for r in evaluate(evaluator, requests)][1] == 1.25
     assert evaluate(evaluator, requests[1:])[0].estimate.details == {"p10_ms": 1.0}
     assert jobs_before == [0]
-    assert [job["kind"] for job in workers.jobs] == ["train"]
+    assert [job["kind"] for job in workers.jobs] == ["training"]

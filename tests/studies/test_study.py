@@ -57,7 +57,7 @@ def names(study, finish):
 
 
 def trainings(workers):
-    return [job for job in workers.jobs if job["kind"] == "train"]
+    return [job for job in workers.jobs if job["kind"] == "training"]
 
 
 def test_a_search_trains_what_it_may_and_finishes_finalists_reference_and_random_alike(study, workers):

@@ -25,7 +25,7 @@ def bench(folder, plan):
 
 def job_of(architecture, **fidelity):
     return {
-        "kind": "train",
+        "kind": "training",
         "space": architecture.space,
         "choices": list(architecture.choices),
         "fidelity": Fidelity(**fidelity).__dict__,

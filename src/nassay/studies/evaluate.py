@@ -74,8 +74,7 @@ class Evaluator:
             if request.fidelity is None:
                 scored.setdefault(request.architecture, []).append((key, request.estimator))
             else:
-                kind = "pace" if request.estimator == "epoch_seconds" else "train"
-                jobs.append(job_for(kind, request.architecture, request.fidelity))
+                jobs.append(job_for(request.estimator, request.architecture, request.fidelity))
                 owners.append([[(key, request.estimator)]])
         items = list(scored.items())
         for start in range(0, len(items), SCORED_TOGETHER):
@@ -93,9 +92,11 @@ class Evaluator:
 
 
 def job_for(kind: str, architecture: Architecture, fidelity: Fidelity) -> Job:
-    """A job on one architecture: `train` it up to the bound, measure its `pace`, or `test` it once trained."""
+    """A job on one architecture at a fidelity, see `worker.answer`; what stands behind a colon is the job's `rule`."""
+    kind, _, rule = kind.partition(":")
     return {
         "kind": kind,
+        **({"rule": rule} if rule else {}),
         "space": architecture.space,
         "choices": list(architecture.choices),
         "fidelity": asdict(fidelity),

@@ -11,6 +11,8 @@ import torch
 
 from nassay.estimators.base import Estimate, Fidelity
 from nassay.estimators.proxies import Batch, ProxyScorer
+from nassay.estimators.supernets import SuperNet
+from nassay.estimators.supernets.training import RULES, SuperTraining
 from nassay.estimators.training import Training
 from nassay.spaces.base import Architecture, Space, spaces
 from nassay.tasks.base import Task, tasks
@@ -33,6 +35,7 @@ class Bench:
         self.task: Task = tasks[plan["task"]].target.load(folder / "task")
         self.spaces: dict[str, Space] = {}
         self._scorers: dict[tuple[str, ...], ProxyScorer] = {}
+        self._super: tuple[tuple[str, int], SuperTraining] | None = None
 
     def space(self, name: str) -> Space:
         """The space called `name`, for this task's inputs and outputs."""
@@ -43,6 +46,28 @@ class Bench:
     def train(self, space: str, choices: list[int], fidelity: Fidelity) -> Estimate:
         """Train or continue one architecture to a bound."""
         return self.training(Architecture(space, tuple(choices)), fidelity).run(fidelity)
+
+    def train_supernet(self, space: str, choices: list[int], fidelity: Fidelity, rule: str) -> Estimate:
+        """Train or continue the space's super-network to a bound; the choices do not matter."""
+        del choices
+        return self.super_training(space, rule, fidelity).run(fidelity)
+
+    def inherit(self, space: str, choices: list[int], fidelity: Fidelity, rule: str) -> Estimate:
+        """Validation metric of a sub-network with the weights of a super-network that was trained before."""
+        return self.super_training(space, rule, fidelity).inherit(tuple(choices))
+
+    def super_training(self, space: str, rule: str, fidelity: Fidelity) -> SuperTraining:
+        """The training of the space's super-network as its checkpoint left it, or a fresh one."""
+        name = sha256(f"{space} {rule} {fidelity.channels}".encode()).hexdigest()[:16]
+        checkpoint = self.folder / "checkpoints" / f"super-{name}.pt"
+        version = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        if self._super is None or self._super[0] != (name, version):
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.seed)
+                network = SuperNet(self.space(space), width=fidelity.channels, head=self.task.head)
+            options = {"seed": self.seed, "checkpoint": checkpoint, "fidelity": fidelity, "device": self.device}
+            self._super = (name, version), SuperTraining(network, self.task, RULES[rule], **options)
+        return self._super[1]
 
     def pace(self, space: str, choices: list[int], fidelity: Fidelity) -> Estimate:
         """Seconds that a training epoch of an architecture takes here."""
@@ -103,8 +128,14 @@ def answer(bench: Bench, job: Job) -> Any:
     if job["kind"] == "test":
         return bench.test(job["space"], job["choices"], Fidelity(**job["fidelity"]))
     try:
-        do = bench.train if job["kind"] == "train" else bench.pace
-        return _plain(do(job["space"], job["choices"], Fidelity(**job["fidelity"])))
+        do = {
+            "training": bench.train,
+            "epoch_seconds": bench.pace,
+            "supernet": bench.train_supernet,
+            "inherited": bench.inherit,
+        }[job["kind"]]
+        rule = {"rule": job["rule"]} if "rule" in job else {}
+        return _plain(do(job["space"], job["choices"], Fidelity(**job["fidelity"]), **rule))
     except OSError:
         raise
     except Exception as error:

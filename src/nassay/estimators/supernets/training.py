@@ -5,6 +5,7 @@ the paths that a sampling rule draws, and the gradients of all its paths make on
 gradient, so that everything else rests. Inherited accuracy: Guo et al. 2020, SPOS, arXiv:1904.00420, section 3.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -77,8 +78,10 @@ class SuperTraining(Training):
             choices: the sub-network.
             recalibrate: whether its norms get their own statistics, from training images, first.
         """
+        started = time.perf_counter()
         value = self.task.metric_of(*self._sub_outputs(choices, self.task.validation, recalibrate))
-        return Estimate.of(value, steps=self.state.step, recalibrated=recalibrate)
+        seconds = time.perf_counter() - started
+        return Estimate.of(value, seconds=seconds, steps=self.state.step, recalibrated=recalibrate)
 
     def outputs(self, split: Split) -> tuple[Tensor, Tensor]:
         """Outputs of a few random sub-networks, each on its part of the split, and the targets."""

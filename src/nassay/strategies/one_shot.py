@@ -1,0 +1,122 @@
+"""One-shot search: train one super-network, then search with the accuracies that its sub-networks inherit.
+
+SPOS, Guo et al. 2020, arXiv:1904.00420: uniform single paths, then evolution with re-calibrated norms, half of the
+children by crossover and half by mutation of the best ten. FairNAS, Chu et al. 2021, arXiv:1907.01845: strictly fair
+paths; its multi-objective search is replaced by the same evolution under limits. The best, and some random draws, are
+then trained alone for a while: inherited accuracies are not trusted with the choice, and their gap is measured.
+"""
+
+from collections.abc import Generator
+from dataclasses import replace
+from itertools import islice
+from typing import ClassVar
+
+import numpy as np
+
+from nassay.estimators.base import Fidelity
+from nassay.spaces.base import Architecture
+from nassay.strategies.base import FINALISTS, Plan, Record, Request, Strategy, ranked, strategies
+from nassay.strategies.mutation import new_mutant
+
+SUPERNET_SHARE, TRAINING_SHARE = 0.5, 0.3  # of the search's time
+SUPERNET_EPOCHS = 60  # without a clock
+INHERITED = 8  # without a clock: sub-networks that are looked at for one that is trained
+FEWEST = 4  # networks that are trained alone
+POPULATION = 50
+PARENTS = 10
+ATTEMPTS = 50  # at a new child by crossover
+
+
+class OneShot(Strategy):
+    """Train a super-network by a rule, evolve on inherited accuracies, train the best alone."""
+
+    phases = ("supernet", "inherit", "train")
+    rule: ClassVar[str]
+
+    def plan(self) -> Plan:
+        """Super-network, a random population, generations of children, the best against random draws."""
+        count, fidelity = self._trainings()
+        self.bound = self._bound()
+        yield [Request(self.problem.space.smallest(), f"supernet:{self.rule}", self.bound)]
+        self.phase = "inherit"
+        drawn = list(islice(self.problem.stream("random"), min(POPULATION, INHERITED * count)))
+        inherited = yield from self._evolve(drawn, INHERITED * count)
+        self.phase = "train"
+        random = drawn[: max(2, count // 4)]
+        best = [r.request.architecture for r in ranked(inherited) if r.request.architecture not in random]
+        chosen = yield from self.best_measured(best, count - len(random))
+        records = yield [Request(a, "training", fidelity) for a in random + chosen]
+        trained = [r.request.architecture for r in ranked(records) if r.value is not None]
+        baseline = yield from self.best_measured([a for a in trained if a in random], 1)
+        self.random_baseline = next(iter(baseline), None)
+        return (yield from self.best_measured(trained, FINALISTS))
+
+    def _bound(self) -> Fidelity:
+        """One training to the end, at the resolution of short trainings."""
+        seconds = SUPERNET_SHARE * self.problem.budget.search_seconds if self.problem.budget.minutes else 0.0
+        return replace(self.problem.fidelity(epochs=SUPERNET_EPOCHS, seconds=seconds), final=True)
+
+    def _trainings(self) -> tuple[int, Fidelity]:
+        """How many networks are trained alone, and to what bound."""
+        count, fidelity = self.problem.single_fidelity()
+        if fidelity.seconds is None:
+            return count, fidelity
+        few = max(FEWEST, count // 4)
+        seconds = TRAINING_SHARE * self.problem.budget.search_seconds * self.problem.budget.workers / few
+        return few, replace(fidelity, seconds=round(seconds, 2))
+
+    def _evolve(
+        self, population: list[Architecture], wanted: int
+    ) -> Generator[list[Request], list[Record], list[Record]]:
+        """Records of a population and of generations of children: as many as wanted, or as the time allows."""
+        records = yield from self._inherit(population)
+        budget, rng = self.problem.budget, self.problem.rng(self.rule)
+        if budget.minutes is not None:
+            price = sum(r.estimate.seconds for r in records) / budget.workers / max(1, len(records))
+            share = 1 - SUPERNET_SHARE - TRAINING_SHARE
+            wanted = int(share * budget.search_seconds / max(price, 1e-3))
+        while len(records) < wanted:
+            children = self._children(records, min(len(population), wanted - len(records)), rng)
+            if not children:
+                break
+            records = records + (yield from self._inherit(children))
+        return records
+
+    def _inherit(self, candidates: list[Architecture]) -> Generator[list[Request], list[Record], list[Record]]:
+        return (yield [Request(a, f"inherited:{self.rule}", self.bound) for a in candidates])
+
+    def _children(self, records: list[Record], count: int, rng: np.random.Generator) -> list[Architecture]:
+        """Half crossed, half mutated, from the best so far; none that was seen before or breaks a limit."""
+        parents = [r.request.architecture for r in ranked(records) if r.value is not None][:PARENTS]
+        seen = {r.request.architecture for r in records}
+        children: list[Architecture] = []
+        for _ in range(count if parents else 0):
+            pick = [parents[i] for i in rng.integers(len(parents), size=2)]
+            crossed = len(children) % 2 == 0
+            child = self._crossed(*pick, seen, rng) if crossed else new_mutant(self.problem, pick[0], seen, rng)
+            if child is not None:
+                seen.add(child)
+                children.append(child)
+        return children
+
+    def _crossed(
+        self, a: Architecture, b: Architecture, seen: set[Architecture], rng: np.random.Generator
+    ) -> Architecture | None:
+        """A new child of both inside the limits; where they have none, a mutant of the first."""
+        tries = (self.problem.space.crossover(a, b, rng) for _ in range(ATTEMPTS))
+        new = (child for child in tries if child not in seen and self.problem.admits(child))
+        return next(new, None) or new_mutant(self.problem, a, seen, rng)
+
+
+@strategies.register("spos", paper="Guo et al. 2020, arXiv:1904.00420")
+class SPOS(OneShot):
+    """Super-network trained by uniform single paths, then evolution on inherited accuracy."""
+
+    rule = "spos"
+
+
+@strategies.register("fairnas", paper="Chu et al. 2021, arXiv:1907.01845")
+class FairNAS(OneShot):
+    """Super-network trained by strictly fair paths, then evolution on inherited accuracy."""
+
+    rule = "fairnas"
