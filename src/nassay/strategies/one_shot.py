@@ -91,9 +91,9 @@ class OneShot(Strategy):
         seen = {r.request.architecture for r in records}
         children: list[Architecture] = []
         for _ in range(count if parents else 0):
-            pick = [parents[i] for i in rng.integers(len(parents), size=2)]
+            a, b = (parents[i] for i in rng.integers(len(parents), size=2))
             crossed = len(children) % 2 == 0
-            child = self._crossed(*pick, seen, rng) if crossed else new_mutant(self.problem, pick[0], seen, rng)
+            child = self._crossed(a, b, seen, rng) if crossed else new_mutant(self.problem, a, seen, rng)
             if child is not None:
                 seen.add(child)
                 children.append(child)

@@ -2,6 +2,7 @@
 
 import time
 import traceback
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,16 @@ class Bench:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed)
                 network = SuperNet(self.space(space), width=fidelity.channels, head=self.task.head)
-            options = {"seed": self.seed, "checkpoint": checkpoint, "fidelity": fidelity, "device": self.device}
-            self._super = (name, version), SuperTraining(network, self.task, RULES[rule], **options)
+            training = SuperTraining(
+                network,
+                self.task,
+                RULES[rule],
+                seed=self.seed,
+                checkpoint=checkpoint,
+                fidelity=fidelity,
+                device=self.device,
+            )
+            self._super = (name, version), training
         return self._super[1]
 
     def pace(self, space: str, choices: list[int], fidelity: Fidelity) -> Estimate:
@@ -128,7 +137,7 @@ def answer(bench: Bench, job: Job) -> Any:
     if job["kind"] == "test":
         return bench.test(job["space"], job["choices"], Fidelity(**job["fidelity"]))
     try:
-        do = {
+        do: Callable[..., Estimate] = {
             "training": bench.train,
             "epoch_seconds": bench.pace,
             "supernet": bench.train_supernet,
