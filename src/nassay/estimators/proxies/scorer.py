@@ -58,8 +58,9 @@ class ProxyScorer:
         if self._depth_percent == 100:
             return self._space.build(architecture)
         layout = self._space.layout(architecture)
+        stem = layout.stem.make()
         blocks = [piece.make() for piece in shallower(layout.blocks, self._depth_percent)]
-        return Network(layout.stem.make(), blocks, layout.tail.make(), self._space.pooled_linear(layout.channels))
+        return Network(stem, blocks, layout.tail.make(), self._space.pooled_linear(layout.channels))
 
 
 def shallower(blocks: Sequence[Piece], percent: int) -> list[Piece]:
