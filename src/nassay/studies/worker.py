@@ -137,14 +137,14 @@ def answer(bench: Bench, job: Job) -> Any:
     if job["kind"] == "test":
         return bench.test(job["space"], job["choices"], Fidelity(**job["fidelity"]))
     try:
-        do: Callable[..., Estimate] = {
+        kinds: dict[str, Callable[..., Estimate]] = {
             "training": bench.train,
             "epoch_seconds": bench.pace,
             "supernet": bench.train_supernet,
             "inherited": bench.inherit,
-        }[job["kind"]]
+        }
         rule = {"rule": job["rule"]} if "rule" in job else {}
-        return _plain(do(job["space"], job["choices"], Fidelity(**job["fidelity"]), **rule))
+        return _plain(kinds[job["kind"]](job["space"], job["choices"], Fidelity(**job["fidelity"]), **rule))
     except OSError:
         raise
     except Exception as error:
