@@ -7,13 +7,14 @@ already in the ledger without paying for it again.
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from nassay.errors import UserError
 from nassay.estimators.base import Estimate, Fidelity
 from nassay.estimators.devices.latency_model import MIN_NETWORKS, LatencyModel
-from nassay.registry import Registry
+from nassay.registry import Entry, Registry
 from nassay.spaces.base import Architecture
 from nassay.strategies.problem import Problem
 
@@ -42,6 +43,7 @@ class Record:
 
 LATENCY_SAMPLES = 24  # measured networks that the latency model is fitted on
 FINALISTS = 2  # networks that are trained to the end
+ADAPTATIONS = ("none", "influence", "dps")
 
 Plan = Generator[list[Request], list[Record], list[Architecture]]
 
@@ -57,9 +59,13 @@ class Strategy(ABC):
         phases: the names that `phase` runs through.
         finalists: the architectures to train fully, best first; set once `ask` returns an empty list.
         random_baseline: the best of the randomly drawn feasible networks that were trained alike.
+        adapt: how a strategy with a phase "adapt" learns which cheap sources to believe, one of `ADAPTATIONS`.
+        adapted: what that has found, as plain data for the summary; None where there is nothing to tell.
     """
 
     random_baseline: Architecture | None = None
+    adapt: str = ADAPTATIONS[1]
+    adapted: dict[str, Any] | None = None
     phases: ClassVar[tuple[str, ...]] = ("search",)
 
     def __init__(self, problem: Problem) -> None:
@@ -133,8 +139,36 @@ class Strategy(ABC):
             self.finalists = stop.value
 
 
-strategies: Registry[type[Strategy]] = Registry(
-    "strategy", ("nassay.strategies.cascade", "nassay.strategies.random", "nassay.strategies.evolution")
+class StrategyRegistry(Registry[type[Strategy]]):
+    """The strategies. One that has options takes them as text after its name and a colon: `optuna:gp`."""
+
+    def __getitem__(self, name: str) -> Entry[type[Strategy]]:
+        """The strategy called `name`, with its options if there are any.
+
+        Raises:
+            UserError: no such strategy; it has no options; or they are not options of this strategy.
+        """
+        plain, _, options = name.partition(":")
+        entry = super().__getitem__(plain)
+        if not options:
+            return entry
+        if "configure" not in entry.info:
+            raise UserError(f"The strategy {plain} has no options, found {name!r}.")
+        return replace(entry, name=name, target=entry.info["configure"](options))
+
+
+strategies = StrategyRegistry(
+    "strategy",
+    (
+        "nassay.strategies.cascade",
+        "nassay.strategies.random",
+        "nassay.strategies.evolution",
+        "nassay.strategies.one_shot",
+        "nassay.strategies.local_search",
+        "nassay.strategies.nsga2",
+        "nassay.strategies.optuna_sampler",
+        "nassay.strategies.econas",
+    ),
 )
 
 
