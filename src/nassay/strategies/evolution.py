@@ -1,7 +1,12 @@
 """Regularized evolution: tournament selection, one mutation, and the oldest dies (Real et al. 2019, arXiv:1802.01548).
 
-Children are made in small batches, so that workers can train them side by side; a batch depends on finished records
-only, so the result is the same for any number of workers.
+Real et al. evolve 20,000 networks with a population of 100 and tournaments of 25. For a few hundred trainings population
+and tournaments are those of 10 with which NAS-Bench-201 runs the method (Dong & Yang 2020, arXiv:2001.00326); with fewer
+than 30 trainings the population is a third of them. A tournament draws with replacement, as published. One thing
+differs: a network that was trained before is not trained again, another mutant takes its place.
+
+Where workers train side by side, children are made in small batches; a batch depends on finished records only, so the
+result is the same for any number of workers. Where a table answers at once, they are made one by one, as published.
 """
 
 from itertools import islice
@@ -13,7 +18,7 @@ from nassay.strategies.base import FINALISTS, Plan, Record, Request, Strategy, r
 from nassay.strategies.mutation import new_mutant
 
 BATCH = 4  # children made from one state of the population
-TOURNAMENT = 3  # members drawn, with replacement, of which the best is the parent
+POPULATION, TOURNAMENT = 10, 10  # members alive; draws, with replacement, of which the best is the parent
 
 
 @strategies.register("evolution", paper="Real et al. 2019, arXiv:1802.01548")
@@ -24,7 +29,7 @@ class Evolution(Strategy):
         """A random population, then children of tournament winners; the population keeps the youngest."""
         count, fidelity = self.problem.single_fidelity()
         rng = self.problem.rng("evolution")
-        size = max(4, count // 3)
+        size = max(4, min(POPULATION, count // 3))
         first = list(islice(self.problem.stream("random"), size))
         population = yield [Request(a, "training", fidelity) for a in first]
         history, seen = list(population), set(first)
