@@ -336,6 +336,7 @@ class Training:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            **self._more_state(),
         }
         self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
         partial = self.checkpoint.with_suffix(f".{os.getpid()}.partial")
@@ -347,12 +348,20 @@ class Training:
         finally:
             partial.unlink(missing_ok=True)
 
+    def _more_state(self) -> dict[str, Any]:
+        """What a checkpoint of this kind of training holds besides: tensors and plain data."""
+        return {}
+
+    def _load_more(self, payload: dict[str, Any]) -> None:
+        """The counterpart of `_more_state`."""
+
     def _load(self, path: Path) -> None:
         payload: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
         self.state = State(**payload["state"])
         self.network.load_state_dict(payload["network"])
         self.average.load_state_dict(payload["average"])
         self.optimizer.load_state_dict(payload["optimizer"])
+        self._load_more(payload)
 
     def _rows(self, share: float) -> np.ndarray:
         """The rows of the training split that this fidelity sees: one fixed subset, the same for every network."""

@@ -13,7 +13,8 @@ import torch
 from nassay.estimators.base import Estimate, Fidelity
 from nassay.estimators.proxies import Batch, ProxyScorer
 from nassay.estimators.supernets import SuperNet
-from nassay.estimators.supernets.training import RULES, SuperTraining
+from nassay.estimators.supernets.paths import RULES, PathTraining
+from nassay.estimators.supernets.training import SuperTraining
 from nassay.estimators.training import Training
 from nassay.spaces.base import Architecture, Space, spaces
 from nassay.tasks.base import Task, tasks
@@ -66,7 +67,7 @@ class Bench:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed)
                 network = SuperNet(self.space(space), width=fidelity.channels, head=self.task.head)
-            training = SuperTraining(
+            training = PathTraining(
                 network,
                 self.task,
                 RULES[rule],

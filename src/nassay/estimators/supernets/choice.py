@@ -4,7 +4,7 @@ Three ways, by what is selected for the choice:
 - an index: one path, the others are neither computed nor kept in memory (SPOS, Guo et al. 2020, arXiv:1904.00420);
 - an index for each item of the batch: a batch of paths, each option sees its items only;
 - a weight for each option: their weighted sum (DARTS, Liu et al. 2018, arXiv:1806.09055, eq. 2), the options of weight
-  zero left out unless the weight carries a gradient.
+  zero not computed.
 """
 
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ class Choice(nn.Module):
 
     def _mixture(self, x: Tensor, weights: Tensor) -> Tensor:
         """Weighted sum of the options' outputs, weights (options,)."""
-        wanted = [i for i, w in enumerate(weights) if w.requires_grad or w != 0]
+        wanted = [i for i, w in enumerate(weights.tolist()) if w != 0]
         terms = [weights[i] * self.options[i](x) for i in wanted]
         return sum(terms[1:], terms[0])
 

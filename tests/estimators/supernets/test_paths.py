@@ -9,7 +9,7 @@ import torch
 
 from nassay.estimators.base import Fidelity
 from nassay.estimators.supernets import SuperNet
-from nassay.estimators.supernets.training import RULES, SuperTraining
+from nassay.estimators.supernets.paths import RULES, PathTraining
 from nassay.spaces.cell64 import Cell64
 from nassay.tasks.base import Task
 from nassay.tasks.classification import task_from
@@ -26,19 +26,19 @@ def supernet(seed: int = 0) -> SuperNet:
         return SuperNet(Cell64((1, 8, 8), 10, channels=4, cells=1))
 
 
-def training(rule: str = "spos", checkpoint: Path | None = None) -> SuperTraining:
-    return SuperTraining(supernet(), digits(), RULES[rule], checkpoint=checkpoint)
+def training(rule: str = "spos", checkpoint: Path | None = None) -> PathTraining:
+    return PathTraining(supernet(), digits(), RULES[rule], checkpoint=checkpoint)
 
 
 @pytest.fixture(scope="module")
-def trained() -> SuperTraining:
+def trained() -> PathTraining:
     training_ = training("fairnas")
     estimate = training_.run(Fidelity(epochs=3, final=True))
     assert estimate.value is not None
     return training_
 
 
-def test_its_sub_networks_learn_more_than_chance(trained: SuperTraining) -> None:
+def test_its_sub_networks_learn_more_than_chance(trained: PathTraining) -> None:
     """Ten digits: a tenth by chance, with a standard error below .01 over the four together."""
     assert np.mean([trained.inherit((c, c, c)).value for c in range(4)]) > 0.2
 
@@ -97,7 +97,7 @@ def test_resumed_it_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     assert again.inherit((0, 1, 2)).value == straight.inherit((0, 1, 2)).value
 
 
-def test_inheriting_changes_nothing(trained: SuperTraining) -> None:
+def test_inheriting_changes_nothing(trained: PathTraining) -> None:
     before = {name: t.clone() for name, t in trained.averaged.state_dict().items()}
     values = [trained.inherit((3, 2, 1), recalibrate=r).value for r in (True, False, True)]
     assert values[0] == values[2]

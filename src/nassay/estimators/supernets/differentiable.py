@@ -1,0 +1,172 @@
+"""Differentiable search: weights and the architecture's logits descend in turn, each on its half of the training split.
+
+DARTS, Liu et al. 2018, arXiv:1806.09055, algorithm 1. The validation split stays for what validation is for. What the
+steps mix and add is a relaxation's, see `relaxations`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nassay.estimators.base import Estimate, Fidelity
+from nassay.estimators.supernets.relaxations import Relaxation
+from nassay.estimators.supernets.supernet import SuperNet
+from nassay.estimators.supernets.training import SuperTraining
+from nassay.tasks.base import Split, Task
+
+LOGIT_RATE, LOGIT_DECAY, LOGIT_BETAS = 3e-4, 1e-3, (0.5, 0.999)  # Adam's, for logits; the authors'
+LOGIT_SPREAD = 1e-3  # standard deviation of the first logits
+LOOK_AHEAD = 0.01  # finite difference of the second order, divided by the gradient's norm
+
+
+class DifferentiableSearch(SuperTraining):
+    """A super-network's training with logits, resumable at any step.
+
+    Args:
+        network: trained in place.
+        task: data, loss and metric.
+        relaxation: what is mixed and added.
+        seed: of the first logits, and see `Training`.
+        device: torch device name.
+        options: see `SuperTraining`; half of the samples trains the weights, the other half the logits.
+
+    Attributes:
+        logits: one (options,) tensor for each choice.
+    """
+
+    def __init__(
+        self,
+        network: SuperNet,
+        task: Task,
+        relaxation: Relaxation,
+        *,
+        seed: int = 0,
+        device: str = "cpu",
+        **options: Any,
+    ) -> None:
+        self.relaxation = relaxation
+        start = torch.Generator().manual_seed(seed)
+        draws = [LOGIT_SPREAD * torch.randn(n, generator=start) for n in network.space.options]
+        self.logits = [draw.to(device).requires_grad_() for draw in draws]
+        self.logit_optimizer = torch.optim.Adam(self.logits, lr=LOGIT_RATE, betas=LOGIT_BETAS, weight_decay=LOGIT_DECAY)
+        super().__init__(network, task, seed=seed, device=device, **options)
+        mixed = np.random.default_rng([seed, 0xA1FA]).permutation(self.rows)
+        self.rows, self.logit_rows = np.sort(mixed[: len(mixed) // 2]), np.sort(mixed[len(mixed) // 2 :])
+        self._done = 0.0
+
+    def run(self, bound: Fidelity) -> Estimate:
+        """Search up to the bound; see `Training.run`.
+
+        Returns:
+            The validation metric of the mixture. Details hold besides the `choices` found, the option of the largest
+            logit of each, the softmax `weights` [choice][option], and the same network's metric when only these options
+            are left, `discretised`: the difference is the discretisation gap.
+        """
+        found = super().run(bound)
+        if found.value is None:
+            return found
+        discretised = self.task.metric_of(*self.selected_outputs(self.choices, self.task.validation))
+        weights = [[round(w, 6) for w in p.softmax(0).tolist()] for p in self.logits]
+        details = {**found.details, "choices": self.choices, "weights": weights, "discretised": discretised}
+        return Estimate.of(found.value, seconds=found.seconds, **details)
+
+    @property
+    def choices(self) -> list[int]:
+        """The option of the largest logit of each choice."""
+        return [int(logit.argmax()) for logit in self.logits]
+
+    def outputs(self, split: Split) -> tuple[Tensor, Tensor]:
+        """Outputs of the mixture on a split, and the targets."""
+        return self.selected_outputs([logit.detach().softmax(0) for logit in self.logits], split)
+
+    # A step ----------------------------------------------------------------------------------------------------------
+
+    def _step(self, final_progress: float | None) -> float:
+        self._done = final_progress or 0.0
+        return super()._step(final_progress)
+
+    def _backward(self, x: Tensor, y: Tensor) -> Tensor:
+        """The logits' step on their half, then the weights' gradients on theirs."""
+        generator = torch.Generator().manual_seed(self.seed + 7919 * self.state.step)
+        mix = partial(self.relaxation.mix, self.logits, self._done, generator)
+        gradients = self._logit_gradients(mix, x, y)
+        for logit, gradient in zip(self.logits, gradients, strict=True):
+            logit.grad = gradient
+        self.logit_optimizer.step()
+        loss = self.task.loss(self.network(x, [weights.detach() for weights in mix()]), y)
+        self.relaxation.weights_loss(loss).backward()
+        return loss.detach()
+
+    def _logit_gradients(self, mix: Callable[[], list[Tensor]], x: Tensor, y: Tensor) -> list[Tensor]:
+        """By the validation loss, of the weights as they are or one step ahead, and by the penalty."""
+        held_out = self._logit_batch()
+        if self.relaxation.second_order:
+            gradients = self._looking_ahead(mix, (x, y), held_out)
+        else:
+            gradients = self._gradients(mix, held_out, self.logits)
+        penalty = self.relaxation.penalty(self.logits, self._done)
+        if penalty.requires_grad:
+            added = torch.autograd.grad(penalty, self.logits)
+            gradients = [g + a for g, a in zip(gradients, added, strict=True)]
+        return gradients
+
+    def _gradients(
+        self, mix: Callable[[], list[Tensor]], batch: tuple[Tensor, Tensor], wanted: Sequence[Tensor]
+    ) -> list[Tensor]:
+        loss = self.task.loss(self.network(batch[0], mix()), batch[1])
+        found = torch.autograd.grad(loss, list(wanted), allow_unused=True)
+        return [torch.zeros_like(w) if g is None else g for w, g in zip(wanted, found, strict=True)]
+
+    def _looking_ahead(
+        self, mix: Callable[[], list[Tensor]], batch: tuple[Tensor, Tensor], held_out: tuple[Tensor, Tensor]
+    ) -> list[Tensor]:
+        """Equations 7 and 8: at w - rate grad_w L_train, less rate times a finite difference along L_val's gradient."""
+        weights = list(self.network.parameters())
+        rate = self.optimizer.param_groups[0]["lr"]
+        ahead = self._gradients(mix, batch, weights)
+        with _moved(weights, ahead, -rate):
+            both = self._gradients(mix, held_out, [*self.logits, *weights])
+        gradients, direction = both[: len(self.logits)], both[len(self.logits) :]
+        norm = torch.sqrt(sum((d.square().sum() for d in direction), torch.zeros(())))
+        epsilon = LOOK_AHEAD / max(float(norm), 1e-12)
+        with _moved(weights, direction, epsilon):
+            above = self._gradients(mix, batch, self.logits)
+        with _moved(weights, direction, -epsilon):
+            below = self._gradients(mix, batch, self.logits)
+        return [g - rate * (a - b) / (2 * epsilon) for g, a, b in zip(gradients, above, below, strict=True)]
+
+    def _logit_batch(self) -> tuple[Tensor, Tensor]:
+        """A random batch of the logits' half, prepared like the weights' batches."""
+        rng = np.random.default_rng([self.seed, self.state.step, 0xA1FA])
+        rows = np.sort(rng.choice(self.logit_rows, min(self.batch_size, len(self.logit_rows)), replace=False))
+        x = self._sized(self.task.augment(self._inputs(self.task.train.x[rows])))
+        return x, torch.from_numpy(self.task.train.y[rows]).to(self.device)
+
+    # State -----------------------------------------------------------------------------------------------------------
+
+    def _more_state(self) -> dict[str, Any]:
+        return {"logits": [p.detach() for p in self.logits], "logit_optimizer": self.logit_optimizer.state_dict()}
+
+    def _load_more(self, payload: dict[str, Any]) -> None:
+        with torch.no_grad():
+            for logit, kept in zip(self.logits, payload["logits"], strict=True):
+                logit.copy_(kept)
+        self.logit_optimizer.load_state_dict(payload["logit_optimizer"])
+
+
+@contextmanager
+def _moved(weights: Sequence[Tensor], direction: Sequence[Tensor], by: float) -> Iterator[None]:
+    """The weights moved along a direction, and exactly back afterwards."""
+    kept = [w.detach().clone() for w in weights]
+    with torch.no_grad():
+        torch._foreach_add_(list(weights), list(direction), alpha=by)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            torch._foreach_copy_(list(weights), kept)

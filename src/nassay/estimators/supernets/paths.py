@@ -1,0 +1,65 @@
+"""Training of a super-network by sampled paths: the gradients of all paths of a step make one update."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nassay.estimators.supernets.sampling import Path as Choices
+from nassay.estimators.supernets.sampling import strictly_fair, uniform, update_counts
+from nassay.estimators.supernets.supernet import SuperNet
+from nassay.estimators.supernets.training import SuperTraining
+from nassay.tasks.base import Split, Task
+
+Rule = Callable[[np.random.Generator, Sequence[int]], list[Choices]]
+
+RULES: dict[str, Rule] = {"spos": uniform, "fairnas": strictly_fair}
+SHOWN_PATHS = 4  # random sub-networks whose mean accuracy stands for the super-network's on the way
+
+
+class PathTraining(SuperTraining):
+    """A super-network's training by sampled paths.
+
+    Args:
+        network: trained in place.
+        task: data, loss and metric.
+        rule: draws the paths of a step, from a generator that depends on (seed, step) alone.
+        options: see `SuperTraining`.
+    """
+
+    def __init__(self, network: SuperNet, task: Task, rule: Rule, **options: Any) -> None:
+        super().__init__(network, task, **options)
+        self.rule = rule
+        shown = np.random.default_rng([self.seed, 0x5033])
+        self.shown = [uniform(shown, network.space.options)[0] for _ in range(SHOWN_PATHS)]
+
+    def paths(self, step: int) -> list[Choices]:
+        """The paths of a step."""
+        return self.rule(np.random.default_rng([self.seed, step, 0x9A7]), self.network.space.options)
+
+    def update_counts(self) -> list[list[int]]:
+        """How often each option of each choice has been updated so far, [choice][option]."""
+        done = [path for step in range(self.state.step) for path in self.paths(step)]
+        return update_counts(done, self.network.space.options)
+
+    def outputs(self, split: Split) -> tuple[Tensor, Tensor]:
+        """Outputs of a few random sub-networks, each on its part of the split, and the targets."""
+        bounds = np.linspace(0, len(split), SHOWN_PATHS + 1).astype(int)
+        slices = [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True) if b > a]
+        parts = [
+            self.selected_outputs(path, Split(split.x[part], split.y[part]))
+            for path, part in zip(self.shown, slices, strict=False)
+        ]
+        outputs, targets = zip(*parts, strict=True)
+        return torch.cat(outputs), torch.cat(targets)
+
+    def _backward(self, x: Tensor, y: Tensor) -> Tensor:
+        paths = self.paths(self.state.step)
+        total = torch.zeros((), device=x.device)
+        for path in paths:
+            loss = self.task.loss(self.network(x, path), y) / len(paths)
+            loss.backward()
+            total += loss.detach()
+        return total

@@ -1,0 +1,105 @@
+"""How differentiable search mixes the options of a choice, and what it adds to the architecture's loss.
+
+A relaxation turns logits into the weights of a forward pass. Every formula is a function of logits, a list of one
+(options,) tensor for each choice, and of progress, the share of the search that is done.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Logits = Sequence[Tensor]
+
+HOTTEST, COLDEST = 10.0, 0.1  # Gumbel softmax's temperature at the begin and at the end
+BETA_DECAY = 50.0  # largest weight of Beta-Decay
+ENTROPY = 1.0  # largest weight of the entropy
+FLOOD = 0.3  # flood level of the weights' loss
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """Softmax over the options: DARTS, Liu et al. 2018, arXiv:1806.09055, equation 2.
+
+    Attributes:
+        second_order: whether the architecture's gradient looks one step of the weights ahead (their section 2.3).
+        flood: level under which the weights' loss is turned round; None for never.
+    """
+
+    second_order: bool = False
+    flood: float | None = None
+
+    def mix(self, logits: Logits, progress: float, generator: torch.Generator) -> list[Tensor]:
+        """Weights of the options, one (options,) tensor for each choice."""
+        del progress, generator
+        return [logit.softmax(0) for logit in logits]
+
+    def penalty(self, logits: Logits, progress: float) -> Tensor:
+        """What is added to the architecture's loss, a scalar."""
+        del progress
+        return torch.zeros((), device=logits[0].device)
+
+    def weights_loss(self, loss: Tensor) -> Tensor:
+        """The loss that the weights descend: |loss - b| + b, flooding (Ishida et al. 2020, arXiv:2002.08709, eq. 1)."""
+        return loss if self.flood is None else (loss - self.flood).abs() + self.flood
+
+
+class Gumbel(Relaxation):
+    """One option at a time, drawn by Gumbel softmax, with the soft gradient: GDAS, arXiv:1910.04465, equation 3.
+
+    As in the paper the temperature falls linearly from 10 to 0.1. The weight in the forward pass is 1, its gradient
+    is that of the soft weight; options that are not drawn are not computed.
+    """
+
+    def mix(self, logits: Logits, progress: float, generator: torch.Generator) -> list[Tensor]:
+        """One-hot weights that carry the gradient of the soft ones at the drawn option."""
+        temperature = HOTTEST + (COLDEST - HOTTEST) * progress
+        return [self._drawn(logit, temperature, generator) for logit in logits]
+
+    def _drawn(self, logit: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+        noise = -torch.empty(len(logit)).exponential_(generator=generator).log().to(logit.device)
+        soft = ((logit.log_softmax(0) + noise) / temperature).softmax(0)
+        hard = torch.nn.functional.one_hot(soft.argmax(), len(soft)).to(soft)
+        return hard * (1 + (soft - soft.detach()))
+
+
+class BetaDecay(Relaxation):
+    """Beta-Decay: the mean log-sum-exp of the logits, its weight growing linearly from 0 to 50.
+
+    Ye et al. 2022, arXiv:2203.01665; the gradient of the term by a logit is that logit's softmax over the number of
+    choices. With a flood level it is beta-DARTS++, arXiv:2301.06393: where flooding is put and its level are our
+    reading of that paper's abstract, not verified.
+    """
+
+    def penalty(self, logits: Logits, progress: float) -> Tensor:
+        """50 progress (1 / choices) sum_e log sum_k exp(logit_ek)."""
+        return BETA_DECAY * progress * beta_term(logits)
+
+
+class Discretised(Relaxation):
+    """The mean entropy of the weights, its weight growing linearly: mixtures end near the network that they become.
+
+    The discretisation-aware term in the form of Tian et al. 2021, DA2S, arXiv:2008.10366; a reconstruction, the weight
+    is ours.
+    """
+
+    def penalty(self, logits: Logits, progress: float) -> Tensor:
+        """Progress times the mean entropy over choices, in nats."""
+        entropies = [-(logit.softmax(0) * logit.log_softmax(0)).sum() for logit in logits]
+        return ENTROPY * progress * torch.stack(entropies).mean()
+
+
+def beta_term(logits: Logits) -> Tensor:
+    """The mean over choices of log sum exp of a choice's logits."""
+    return torch.stack([logit.logsumexp(0) for logit in logits]).mean()
+
+
+RELAXATIONS: dict[str, Relaxation] = {
+    "darts": Relaxation(),
+    "darts2": Relaxation(second_order=True),
+    "gdas": Gumbel(),
+    "entropy_darts": Discretised(),
+    "beta_darts": BetaDecay(),
+    "beta_darts_pp": BetaDecay(flood=FLOOD),
+}
