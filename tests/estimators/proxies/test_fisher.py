@@ -76,3 +76,12 @@ def test_without_convolutions_and_linear_layers_there_is_a_reason() -> None:
 
     estimate = score(Product(), Batch(torch.randn(3, 1, 1, 2), Y), ["fisher"])["fisher"]
     assert "no linear layer" in (estimate.reason or "")
+
+
+def test_a_layers_output_counts_as_it_was_before_it_was_overwritten() -> None:
+    torch.manual_seed(0)
+    layers = nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(64, 3)
+    kept, overwritten = (nn.Sequential(layers[0], nn.ReLU(inplace), *layers[1:]) for inplace in (False, True))
+    batch = Batch.noise((1, 6, 6), 3, 4)
+    found, expected = (score(network, batch, ["fisher"])["fisher"].value for network in (overwritten, kept))
+    assert found == pytest.approx(expected, rel=1e-5)

@@ -4,7 +4,7 @@ for.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,21 +21,30 @@ from nassay.estimators.proxies.stages import watch_stages
 from nassay.estimators.proxies.streams import generator
 from nassay.estimators.proxies.watch import Watch, unwatched
 
+EVENTS = ("activation", "kink", "layer", "product", "response", "stage", "trunk")
+
 
 @dataclass(frozen=True)
 class Conditions:
-    """How a pass runs: the setting, the seed of all its draws, where, and in which number type and layout."""
+    """How a pass runs: the setting, the seed of all its draws, where, and in which number type and layout; and whether
+    tensors are kept and handed out without a copy, which fails where the network overwrites them.
+    """
 
     setting: Setting
     seed: int
     device: torch.device
     dtype: torch.dtype
     memory_format: torch.memory_format
+    lean: bool = True
 
     def cast(self, t: Tensor) -> Tensor:
         """The tensor on the pass's device, floating point in its number type, 4-D in its layout."""
         t = t.to(self.device, self.dtype) if t.is_floating_point() else t.to(self.device)
         return t.contiguous(memory_format=self.memory_format) if t.ndim == 4 else t
+
+
+class Overwritten(Exception):
+    """The network wrote into a tensor that was kept without a copy."""
 
 
 class _Alias(torch.autograd.Function):
@@ -67,7 +76,7 @@ class Pass:
 
     def __init__(self, anatomy: Anatomy, batch: Batch, signals: Sequence[Signal], conditions: Conditions) -> None:
         self.anatomy, self.setting = anatomy, conditions.setting
-        self._conditions, self._signals, self._listening = conditions, signals, signals
+        self._conditions, self._signals = conditions, signals
         self._gradients = frozenset().union(*(signal.gradients for signal in signals))
         self.tensors = self._tensors()
         self.weights = {n: self.tensors[n] for n, p in anatomy.parameters.items() if p.ndim >= 2}
@@ -81,6 +90,7 @@ class Pass:
         self.y = batch.y[: self.setting.samples].to(conditions.device)
         self.seconds: dict[Signal, float] = {}
         self._in_loss = False
+        self._kept: list[tuple[Tensor, int]] = []
         self._loss_pairs: list[tuple[Tensor, Tensor]] | None = None
 
     def run(self) -> dict[Signal, Exception]:
@@ -92,9 +102,13 @@ class Pass:
         Raises:
             Unmeasurable: the network is dead, or its output is not a tensor.
             ArithmeticError: its output is not finite.
+            Overwritten: under lean conditions, the network wrote into a tensor that others need.
             Exception: whatever its forward raises.
         """
         outputs = self.forward(self.x, self._signals)
+        if any(tensor._version != version for tensor, version in self._kept):
+            raise Overwritten
+        self._kept.clear()
         _check(outputs)
         failures: dict[Signal, Exception] = {}
         with torch.set_grad_enabled(bool(self._gradients)):
@@ -134,11 +148,11 @@ class Pass:
         return {name: t for name, t in self._tensors().items() if name in self.anatomy.buffers}
 
     def _call(self, x: Tensor, tensors: Mapping[str, Tensor], listening: Sequence[Signal]) -> Tensor:
-        self._listening, self._trunk_area = listening, 0
+        self._heard_by = {event: _hearing(event, listening) for event in EVENTS}
         self._previous: Tensor | None = None
-        watched = listening or self.setting.cut or not self.setting.batch_norm
+        self._trunk_area = 0
         held = self.anatomy.holding({**tensors, **dict.fromkeys(self.anatomy.idle)})
-        with torch.set_grad_enabled(bool(self._gradients)), held, self._watched() if watched else nullcontext():
+        with torch.set_grad_enabled(bool(self._gradients)), held, self._watched():
             outputs = self.anatomy.network(x)
         if not isinstance(outputs, Tensor):
             raise Unmeasurable(f"the network's output is a {type(outputs).__name__}, not a tensor")
@@ -147,8 +161,13 @@ class Pass:
     @contextmanager
     def _watched(self) -> Iterator[None]:
         """Everything that happens inside is reported to the listening signals."""
-        handles, self._has_stages, self._has_trunk = watch_stages(self.anatomy.network, self.on_stage, self._on_trunk)
-        if self._wanted("layer"):
+        handles: list[RemovableHandle] = []
+        self._has_stages = self._has_trunk = True
+        if self._heard_by["stage"] or self._heard_by["trunk"]:
+            handles, self._has_stages, self._has_trunk = watch_stages(
+                self.anatomy.network, self.on_stage, self._on_trunk
+            )
+        if self._heard_by["layer"]:
             handles += _watch_layers(self.anatomy, self._on_layer)
         try:
             with Watch(self, batch_norm=self.setting.batch_norm):
@@ -207,10 +226,10 @@ class Pass:
 
     def on_activation(self, x: Tensor, *, kinked: bool) -> None:
         """An activation function is about to be applied to `x`."""
-        for signal in self._listening:
+        for signal in self._heard_by["activation"]:
             signal.activation(x.detach())
-            if kinked:
-                signal.kink(x.detach())
+        for signal in self._heard_by["kink"] if kinked else ():
+            signal.kink(x.detach())
 
     def on_activated(self, output: Tensor) -> Tensor:
         """Activation outputs stand in for stages and trunk where the network shows none."""
@@ -224,10 +243,10 @@ class Pass:
 
     def on_product(self, output: Tensor, weight: Tensor, macs: int) -> None:
         """A convolution or linear layer took `macs` multiply-accumulates for the whole batch."""
-        for signal in self._listening:
+        for signal in self._heard_by["product"]:
             signal.product(macs)
-        if output.requires_grad and (wanted := self._wanted("response")):
-            kept = output.detach().clone()  # what follows may change the output in place
+        if output.requires_grad and (wanted := self._heard_by["response"]):
+            kept = self._keep(output.detach())
 
             def respond(gradient: Tensor) -> None:
                 for signal in wanted if self._in_loss else ():
@@ -237,7 +256,7 @@ class Pass:
 
     def on_stage(self, feature: Tensor) -> Tensor:
         """A stage has put out `feature`; the network goes on with what is returned."""
-        for signal in self._listening:
+        for signal in self._heard_by["stage"]:
             signal.stage(feature, self._previous)
         if not (self.setting.cut and "stages" in self._gradients):
             self._previous = feature
@@ -247,16 +266,19 @@ class Pass:
         return _Alias.apply(leaf)
 
     def _on_trunk(self, feature: Tensor) -> None:
-        for signal in self._listening:
+        for signal in self._heard_by["trunk"]:
             signal.trunk(feature)
 
     def _on_layer(self, output: Tensor) -> None:
-        for signal in self._listening:
+        for signal in self._heard_by["layer"]:
             signal.layer(output)
 
-    def _wanted(self, event: str) -> list[Signal]:
-        """The listeners that do something at an event."""
-        return [s for s in self._listening if getattr(type(s), event) is not getattr(Signal, event)]
+    def _keep(self, tensor: Tensor) -> Tensor:
+        """The tensor as it is now: a copy, or itself and a look later whether anything has changed it."""
+        if not self._conditions.lean:
+            return tensor.clone()
+        self._kept.append((tensor, tensor._version))
+        return tensor
 
     def _input(self, batch: Batch) -> Tensor:
         setting = self.setting
@@ -292,6 +314,11 @@ def cross_entropy(outputs: Tensor, y: Tensor) -> Tensor:
 def rows(feature: Tensor) -> Tensor:
     """(B, C, H, W) to (B, H W, C), without a copy where the layout is channels-last."""
     return feature.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def _hearing(event: str, signals: Sequence[Signal]) -> list[Signal]:
+    """Those that do something at an event."""
+    return [signal for signal in signals if getattr(type(signal), event) is not getattr(Signal, event)]
 
 
 def _check(outputs: Tensor) -> None:

@@ -18,7 +18,7 @@ from nassay.estimators.base import Estimate
 from nassay.estimators.proxies.anatomy import Anatomy
 from nassay.estimators.proxies.base import Batch, Setting, Signal, Unmeasurable
 from nassay.estimators.proxies.base import proxies as registry
-from nassay.estimators.proxies.passes import Conditions, Pass
+from nassay.estimators.proxies.passes import Conditions, Overwritten, Pass
 from nassay.estimators.proxies.sandbox import batch_statistics, seeded
 from nassay.registry import Entry
 
@@ -133,10 +133,10 @@ def _listen(anatomy: Anatomy, batch: Batch, kinds: list[type[Signal]], condition
     *others, last = _variants(conditions)
     for variant in others:
         try:
-            return _try(anatomy, batch, kinds, variant)
+            return _try_lean(anatomy, batch, kinds, variant)
         except (RuntimeError, ValueError, AssertionError):
             continue
-    return _try(anatomy, batch, kinds, last)
+    return _try_lean(anatomy, batch, kinds, last)
 
 
 def _variants(conditions: Conditions) -> Iterator[Conditions]:
@@ -145,6 +145,13 @@ def _variants(conditions: Conditions) -> Iterator[Conditions]:
     for setting in sizes:
         for layout in LAYOUTS:
             yield replace(conditions, setting=setting, memory_format=layout)
+
+
+def _try_lean(anatomy: Anatomy, batch: Batch, kinds: list[type[Signal]], conditions: Conditions) -> Heard:
+    try:
+        return _try(anatomy, batch, kinds, conditions)
+    except Overwritten:
+        return _try(anatomy, batch, kinds, replace(conditions, lean=False))
 
 
 def _try(anatomy: Anatomy, batch: Batch, kinds: list[type[Signal]], conditions: Conditions) -> Heard:
