@@ -13,8 +13,7 @@ from typing import Any
 from nassay.errors import NassayError
 from nassay.estimators.analytic import Analytic
 from nassay.estimators.base import Estimate, Fidelity
-from nassay.estimators.devices.profile import DeviceProfile
-from nassay.reports.findings import adaptation_sentence, prediction_sentence
+from nassay.reports.findings import prediction_sentence
 from nassay.spaces.base import Architecture, Space, spaces
 from nassay.strategies.base import Record, Request, Strategy, ranked, strategies
 from nassay.strategies.problem import Problem
@@ -24,7 +23,7 @@ from nassay.studies.executors import Executor
 from nassay.studies.finish import final_fidelity, reference_network
 from nassay.studies.ledger import Ledger
 from nassay.studies.listener import Listener
-from nassay.studies.plan import DEVICE, Plan
+from nassay.studies.plan import Plan
 from nassay.studies.summary import measured_gaps
 from nassay.tasks.base import Task
 
@@ -64,11 +63,8 @@ class Study:
     ) -> None:
         self.folder, self.plan, self.task, self.listener = folder, plan, task, listener
         self.space: Space = spaces[plan.space].target(task.input_shape, task.num_outputs)
-        self.device = DeviceProfile.load(folder / DEVICE) if plan.device_profile else None
-        model = self.device.latency if self.device else None
-        self.problem = Problem(self.space, plan.constraints, plan.budget, seed=plan.seed, latency_model=model)
+        self.problem = Problem(self.space, plan.constraints, plan.budget, seed=plan.seed)
         self.strategy: Strategy = strategies[plan.strategy].target(self.problem)
-        self.strategy.adapt = plan.adapt
         self.best: float | None = None
         with ExitStack() as stack:
             self.ledger = Ledger.in_folder(folder)
@@ -79,11 +75,7 @@ class Study:
             stack.callback(self.clock.touch)
             stack.callback(self.executor.close)
             mobile = spaces["mobile"].target(task.input_shape, task.num_outputs)
-            known = {"mobile": mobile, plan.space: self.space}
-            self.evaluator = Evaluator(known, self.ledger, self.executor, self.device)
-            if self.device is not None:
-                error = {"device": self.device.name, **asdict(self.device.latency.error)}
-                self.ledger.put("latency model", error)
+            self.evaluator = Evaluator({"mobile": mobile, plan.space: self.space}, self.ledger, self.executor)
             self._stack = stack.pop_all()
 
     def __enter__(self) -> "Study":
@@ -124,9 +116,6 @@ class Study:
         if phase == "feasible" and model is not None:
             self.ledger.put("latency model", asdict(model.error))
             self.listener.message("  " + prediction_sentence(asdict(model.error)))
-        if self.strategy.adapted is not None and phase == "adapt":
-            self.ledger.put("adapted", self.strategy.adapted)
-            self.listener.message("  " + adaptation_sentence(self.strategy.adapted))
         for g in measured_gaps(self.ledger.records(), self.plan.seed):
             if g["kendall_tau"] is not None and g["ci_low"] is not None:
                 interval = f"95 % interval {g['ci_low']:+.2f} to {g['ci_high']:+.2f}, n {g['n']}"
