@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode, handle_torch_function, has_torch_function
 
+from nassay.estimators.proxies.pooling import avg_pool2d
+
 KINKED: frozenset[Any] = frozenset(
     {F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, F.relu6}
     | {F.leaky_relu, F.leaky_relu_, F.prelu, torch.prelu, F.rrelu}
@@ -23,7 +25,7 @@ OTHERS: frozenset[Any] = frozenset().union(
 )
 PRODUCTS: frozenset[Any] = frozenset({F.conv1d, F.conv2d, F.conv3d, F.linear})
 TRANSPOSED: frozenset[Any] = frozenset({F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d})
-WATCHED: frozenset[Any] = KINKED | HARD | OTHERS | PRODUCTS | TRANSPOSED | {F.batch_norm}
+WATCHED: frozenset[Any] = KINKED | HARD | OTHERS | PRODUCTS | TRANSPOSED | {F.batch_norm, F.avg_pool2d}
 
 
 class Listener(Protocol):
@@ -41,6 +43,8 @@ class Listener(Protocol):
 
 class Watch(TorchFunctionMode):
     """Report activations and products to a listener; make batch normalisation the identity if asked to.
+
+    Average pooling is done in a faster way, see `pooling`.
 
     Activations are the functions with a kink or a sign change at 0, clamping at 0 included; gates (sigmoid,
     softmax) are not counted. Attention products and element-wise operations are not counted as MACs.
@@ -67,6 +71,8 @@ class Watch(TorchFunctionMode):
             return self._listener.on_activated(func(*args, **kwargs))
         if func is F.batch_norm and not self._batch_norm:
             return args[0]
+        if func is F.avg_pool2d and args:
+            return avg_pool2d(*args, **kwargs)
         output = func(*args, **kwargs)
         if func in PRODUCTS or func in TRANSPOSED:
             grid, weight = (args[0] if func in TRANSPOSED else output), args[1]
