@@ -30,20 +30,20 @@ ATTEMPTS = 50  # at a new child by crossover
 class OneShot(Strategy):
     """Train a super-network by a rule, evolve on inherited accuracies, train the best alone."""
 
-    phases = ("supernet", "inherit", "train")
+    phases: ClassVar[tuple[str, ...]] = ("supernet", "inherit", "train")
     rule: ClassVar[str]
+    supernet_share: ClassVar[float] = SUPERNET_SHARE
 
     def plan(self) -> Plan:
         """Super-network, a random population, generations of children, the best against random draws."""
         count, fidelity = self._trainings()
         self.bound = self._bound()
-        yield [Request(self.problem.space.smallest(), f"supernet:{self.rule}", self.bound)]
-        self.phase = "inherit"
+        (supernet,) = yield [Request(self.problem.space.smallest(), f"supernet:{self.rule}", self.bound)]
         drawn = list(islice(self.problem.stream("random"), min(POPULATION, INHERITED * count)))
-        inherited = yield from self._evolve(drawn, INHERITED * count)
-        self.phase = "train"
         random = drawn[: max(2, count // 4)]
-        best = [r.request.architecture for r in ranked(inherited) if r.request.architecture not in random]
+        proposed = yield from self._proposed(supernet, drawn, count)
+        self.phase = "train"
+        best = [a for a in proposed if a not in random]
         chosen = yield from self.best_measured(best, count - len(random))
         records = yield [Request(a, "training", fidelity) for a in random + chosen]
         trained = [r.request.architecture for r in ranked(records) if r.value is not None]
@@ -51,9 +51,18 @@ class OneShot(Strategy):
         self.random_baseline = next(iter(baseline), None)
         return (yield from self.best_measured(trained, FINALISTS))
 
+    def _proposed(
+        self, supernet: Record, drawn: list[Architecture], count: int
+    ) -> Generator[list[Request], list[Record], list[Architecture]]:
+        """What the super-network makes of the space, best first: here by evolution on inherited accuracies."""
+        del supernet
+        self.phase = "inherit"
+        inherited = yield from self._evolve(drawn, INHERITED * count)
+        return [r.request.architecture for r in ranked(inherited)]
+
     def _bound(self) -> Fidelity:
         """One training to the end, at the resolution of short trainings."""
-        seconds = SUPERNET_SHARE * self.problem.budget.search_seconds if self.problem.budget.minutes else 0.0
+        seconds = self.supernet_share * self.problem.budget.search_seconds if self.problem.budget.minutes else 0.0
         return replace(self.problem.fidelity(epochs=SUPERNET_EPOCHS, seconds=seconds), final=True)
 
     def _trainings(self) -> tuple[int, Fidelity]:
@@ -73,7 +82,7 @@ class OneShot(Strategy):
         budget, rng = self.problem.budget, self.problem.rng(self.rule)
         if budget.minutes is not None:
             price = sum(r.estimate.seconds for r in records) / budget.workers / max(1, len(records))
-            share = 1 - SUPERNET_SHARE - TRAINING_SHARE
+            share = 1 - self.supernet_share - TRAINING_SHARE
             wanted = int(share * budget.search_seconds / max(price, 1e-3))
         while len(records) < wanted:
             children = self._children(records, min(len(population), wanted - len(records)), rng)

@@ -13,7 +13,7 @@ import torch
 from nassay.estimators.base import Estimate, Fidelity
 from nassay.estimators.proxies import Batch, ProxyScorer
 from nassay.estimators.supernets import SuperNet
-from nassay.estimators.supernets.paths import RULES, PathTraining
+from nassay.estimators.supernets.methods import super_training
 from nassay.estimators.supernets.training import SuperTraining
 from nassay.estimators.training import Training
 from nassay.spaces.base import Architecture, Space, spaces
@@ -67,10 +67,10 @@ class Bench:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed)
                 network = SuperNet(self.space(space), width=fidelity.channels, head=self.task.head)
-            training = PathTraining(
+            training = super_training(
+                rule,
                 network,
                 self.task,
-                RULES[rule],
                 seed=self.seed,
                 checkpoint=checkpoint,
                 fidelity=fidelity,

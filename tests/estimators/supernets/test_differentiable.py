@@ -31,9 +31,9 @@ def search(name: str = "darts", checkpoint: Path | None = None) -> Differentiabl
 
 def test_halves_are_disjoint_and_make_up_the_training_split() -> None:
     found = search()
-    assert set(found.rows) | set(found.logit_rows) == set(range(len(digits().train)))
-    assert not set(found.rows) & set(found.logit_rows)
-    assert abs(len(found.rows) - len(found.logit_rows)) <= 1
+    assert set(found.rows) | set(found.held_out) == set(range(len(digits().train)))
+    assert not set(found.rows) & set(found.held_out)
+    assert abs(len(found.rows) - len(found.held_out)) <= 1
 
 
 @pytest.mark.parametrize("name", RELAXATIONS)

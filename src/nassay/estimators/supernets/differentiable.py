@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from nassay.estimators.base import Estimate, Fidelity
 from nassay.estimators.supernets.relaxations import Relaxation
 from nassay.estimators.supernets.supernet import SuperNet
-from nassay.estimators.supernets.training import SuperTraining
+from nassay.estimators.supernets.training import BilevelTraining
 from nassay.tasks.base import Split, Task
 
 LOGIT_RATE, LOGIT_DECAY, LOGIT_BETAS = 3e-4, 1e-3, (0.5, 0.999)  # Adam's, for logits; the authors'
@@ -24,7 +23,7 @@ LOGIT_SPREAD = 1e-3  # standard deviation of the first logits
 LOOK_AHEAD = 0.01  # finite difference of the second order, divided by the gradient's norm
 
 
-class DifferentiableSearch(SuperTraining):
+class DifferentiableSearch(BilevelTraining):
     """A super-network's training with logits, resumable at any step.
 
     Args:
@@ -33,7 +32,7 @@ class DifferentiableSearch(SuperTraining):
         relaxation: what is mixed and added.
         seed: of the first logits, and see `Training`.
         device: torch device name.
-        options: see `SuperTraining`; half of the samples trains the weights, the other half the logits.
+        options: see `BilevelTraining`; half of the samples trains the weights, the other half the logits.
 
     Attributes:
         logits: one (options,) tensor for each choice.
@@ -55,8 +54,6 @@ class DifferentiableSearch(SuperTraining):
         self.logits = [draw.to(device).requires_grad_() for draw in draws]
         self.logit_optimizer = torch.optim.Adam(self.logits, lr=LOGIT_RATE, betas=LOGIT_BETAS, weight_decay=LOGIT_DECAY)
         super().__init__(network, task, seed=seed, device=device, **options)
-        mixed = np.random.default_rng([seed, 0xA1FA]).permutation(self.rows)
-        self.rows, self.logit_rows = np.sort(mixed[: len(mixed) // 2]), np.sort(mixed[len(mixed) // 2 :])
         self._done = 0.0
 
     def run(self, bound: Fidelity) -> Estimate:
@@ -104,7 +101,7 @@ class DifferentiableSearch(SuperTraining):
 
     def _logit_gradients(self, mix: Callable[[], list[Tensor]], x: Tensor, y: Tensor) -> list[Tensor]:
         """By the validation loss, of the weights as they are or one step ahead, and by the penalty."""
-        held_out = self._logit_batch()
+        held_out = self._held_out_batch()
         if self.relaxation.second_order:
             gradients = self._looking_ahead(mix, (x, y), held_out)
         else:
@@ -139,13 +136,6 @@ class DifferentiableSearch(SuperTraining):
         with _moved(weights, direction, -epsilon):
             below = self._gradients(mix, batch, self.logits)
         return [g - rate * (a - b) / (2 * epsilon) for g, a, b in zip(gradients, above, below, strict=True)]
-
-    def _logit_batch(self) -> tuple[Tensor, Tensor]:
-        """A random batch of the logits' half, prepared like the weights' batches."""
-        rng = np.random.default_rng([self.seed, self.state.step, 0xA1FA])
-        rows = np.sort(rng.choice(self.logit_rows, min(self.batch_size, len(self.logit_rows)), replace=False))
-        x = self._sized(self.task.augment(self._inputs(self.task.train.x[rows])))
-        return x, torch.from_numpy(self.task.train.y[rows]).to(self.device)
 
     # State -----------------------------------------------------------------------------------------------------------
 

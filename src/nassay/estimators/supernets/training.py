@@ -83,3 +83,22 @@ class SuperTraining(Training):
         rows = np.random.default_rng([self.seed, 0xBA7]).permutation(self.rows)[: RECALIBRATION * self.batch_size]
         parts = np.array_split(np.sort(rows), max(1, len(rows) // self.batch_size))
         return [self._sized(self._inputs(self.task.train.x[part])) for part in parts]
+
+
+class BilevelTraining(SuperTraining):
+    """A training that learns two things: weights on one half of the training split, the architecture on the other.
+
+    The validation split stays for what validation is for.
+    """
+
+    def __init__(self, network: SuperNet, task: Task, *, seed: int = 0, **options: Any) -> None:
+        super().__init__(network, task, seed=seed, **options)
+        mixed = np.random.default_rng([seed, 0xA1FA]).permutation(self.rows)
+        self.rows, self.held_out = np.sort(mixed[: len(mixed) // 2]), np.sort(mixed[len(mixed) // 2 :])
+
+    def _held_out_batch(self) -> tuple[Tensor, Tensor]:
+        """A random batch of the architecture's half, prepared like the weights' batches."""
+        rng = np.random.default_rng([self.seed, self.state.step, 0xA1FA])
+        rows = np.sort(rng.choice(self.held_out, min(self.batch_size, len(self.held_out)), replace=False))
+        x = self._sized(self.task.augment(self._inputs(self.task.train.x[rows])))
+        return x, torch.from_numpy(self.task.train.y[rows]).to(self.device)

@@ -1,0 +1,31 @@
+"""Every way to train a super-network, by name."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from nassay.estimators.supernets.agents import AgentSearch
+from nassay.estimators.supernets.bandits import Agents, Exp3Agents, LeastSquaresAgents
+from nassay.estimators.supernets.differentiable import DifferentiableSearch
+from nassay.estimators.supernets.paths import RULES, PathTraining
+from nassay.estimators.supernets.relaxations import RELAXATIONS
+from nassay.estimators.supernets.supernet import SuperNet
+from nassay.estimators.supernets.training import SuperTraining
+from nassay.tasks.base import Task
+
+FORGETTING = 0.99  # of losses that fall while the weights are trained
+
+AGENTS: dict[str, Callable[[tuple[int, ...]], Agents]] = {
+    "manas": Exp3Agents,
+    "manas_ls": partial(LeastSquaresAgents, forgetting=FORGETTING),
+}
+METHODS = (*RULES, *RELAXATIONS, *AGENTS)
+
+
+def super_training(method: str, network: SuperNet, task: Task, **options: Any) -> SuperTraining:
+    """The training of a super-network by one of `METHODS`; see `SuperTraining` for the options."""
+    if method in RULES:
+        return PathTraining(network, task, RULES[method], **options)
+    if method in RELAXATIONS:
+        return DifferentiableSearch(network, task, RELAXATIONS[method], **options)
+    return AgentSearch(network, task, AGENTS[method](network.space.options), **options)

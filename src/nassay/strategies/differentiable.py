@@ -1,0 +1,101 @@
+"""Searches whose super-network learns how likely each option is: the DARTS family and MANAS.
+
+The most likely networks inside the limits, and some random draws, are then trained alone for a while; the published
+methods take the single most likely one on trust. Which training learns the chances is the estimator's, see
+`estimators/supernets`.
+"""
+
+from collections.abc import Generator, Sequence
+from itertools import islice
+
+import numpy as np
+
+from nassay.spaces.base import Architecture
+from nassay.strategies.base import Record, Request, strategies
+from nassay.strategies.one_shot import OneShot
+
+LOOKED_AT = 2000  # networks in the order of their likelihood, at most
+
+
+class Weighted(OneShot):
+    """Train a super-network that weighs its options, train the most likely networks alone."""
+
+    phases = ("supernet", "train")
+    supernet_share = 0.7
+
+    def _proposed(
+        self, supernet: Record, drawn: list[Architecture], count: int
+    ) -> Generator[list[Request], list[Record], list[Architecture]]:
+        """The most likely networks inside the limits; the random draws where the super-network has failed."""
+        yield from ()
+        weights = supernet.estimate.details.get("weights")
+        if not weights:
+            return drawn
+        space = self.problem.space
+        likely = (space.canonical(Architecture(space.name, path)) for path in likeliest([np.array(w) for w in weights]))
+        found = dict.fromkeys(a for a in likely if self.problem.admits(a))
+        return list(islice(found, count)) or drawn
+
+
+def likeliest(chances: Sequence[np.ndarray], most: int = LOOKED_AT) -> list[tuple[int, ...]]:
+    """The paths of largest probability, best first.
+
+    Args:
+        chances: for each choice the (options,) probabilities, independent of the other choices'.
+        most: how many; fewer where there are fewer paths.
+    """
+    paths: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
+    for p in chances:
+        logs = np.log(np.maximum(p, 1e-300))
+        grown = [((*path, i), total + float(log)) for path, total in paths for i, log in enumerate(logs)]
+        paths = sorted(grown, key=lambda item: -item[1])[:most]
+    return [path for path, _ in paths]
+
+
+@strategies.register("darts", paper="Liu et al. 2018, arXiv:1806.09055")
+class DARTS(Weighted):
+    """Differentiable search, first order."""
+
+    rule = "darts"
+
+
+@strategies.register("darts2", paper="Liu et al. 2018, arXiv:1806.09055")
+class DARTS2(Weighted):
+    """Differentiable search, second order."""
+
+    rule = "darts2"
+
+
+@strategies.register("gdas", paper="Dong & Yang 2019, arXiv:1910.04465")
+class GDAS(Weighted):
+    """Differentiable search through one drawn option at a time."""
+
+    rule = "gdas"
+
+
+@strategies.register("beta_darts", paper="Ye et al. 2022, arXiv:2203.01665")
+class BetaDARTS(Weighted):
+    """Differentiable search with Beta-Decay."""
+
+    rule = "beta_darts"
+
+
+@strategies.register("beta_darts_pp", paper="Ye et al. 2023, arXiv:2301.06393")
+class BetaDARTSPP(Weighted):
+    """Differentiable search with Beta-Decay on the logits and flooding on the weights."""
+
+    rule = "beta_darts_pp"
+
+
+@strategies.register("manas", paper="Carlucci et al. 2019, arXiv:1909.01051")
+class MANAS(Weighted):
+    """One EXP3 agent for each choice."""
+
+    rule = "manas"
+
+
+@strategies.register("manas_ls", paper="Carlucci et al. 2019, arXiv:1909.01051")
+class MANASLS(Weighted):
+    """One agent for each choice, a least-squares split of the loss between them."""
+
+    rule = "manas_ls"
