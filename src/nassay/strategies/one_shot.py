@@ -31,6 +31,7 @@ class OneShot(Strategy):
     """Train a super-network by a rule, evolve on inherited accuracies, train the best alone."""
 
     phases: ClassVar[tuple[str, ...]] = ("supernet", "inherit", "train")
+    default_space: ClassVar[str] = "nb201"
     rule: ClassVar[str]
     supernet_share: ClassVar[float] = SUPERNET_SHARE
 
