@@ -8,7 +8,7 @@ import numpy as np
 from nassay.errors import InfeasibleError, UserError
 from nassay.estimators.analytic import Analytic, Profile
 from nassay.estimators.base import Fidelity
-from nassay.estimators.devices.latency_model import LatencyModel
+from nassay.estimators.devices.latency_model import CostModel
 from nassay.estimators.training import reduced_resolution
 from nassay.spaces.base import Architecture, Space
 
@@ -122,6 +122,7 @@ class Problem:
         seed: of every random draw; each purpose draws from its own stream.
         replay: whether trainings are looked up in a table, at once: candidates are then trained to the end, one after
             the other.
+        latency_model: predicts latencies, such as a device's profile does; None where one is yet to be fitted.
     """
 
     def __init__(
@@ -132,13 +133,14 @@ class Problem:
         *,
         seed: int = 0,
         replay: bool = False,
+        latency_model: CostModel | None = None,
     ) -> None:
         self.space, self.seed, self.replay = space, seed, replay
         self.constraints = constraints or Constraints()
         self._limited = self.constraints.any
         self.budget = budget or Budget(evaluations=16)
         self.analytic = Analytic.of(space)
-        self.latency_model: LatencyModel | None = None
+        self.latency_model = latency_model
 
     def rng(self, purpose: str) -> np.random.Generator:
         """The random stream of one purpose."""
