@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from nassay.estimators.base import Estimate
 from nassay.estimators.proxies import Batch, score
+from nassay.estimators.proxies.naswot import code_kernel
 
 POINTS = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0]]).view(3, 1, 1, 2)
 BATCH = Batch(POINTS, torch.tensor([0, 1, 0]))
@@ -59,3 +60,21 @@ def test_a_gate_or_a_clamp_elsewhere_is_no_activation() -> None:
 def test_equal_codes_have_no_determinant() -> None:
     batch = Batch(1 + 0.1 * POINTS, BATCH.y)  # all positive
     assert "same activation code" in (naswot(Net(torch.relu), batch).reason or "")
+
+
+def test_what_is_activated_twice_counts_twice() -> None:
+    class Twice(nn.Module):
+        def __init__(self, overwrites: bool) -> None:
+            super().__init__()
+            self.overwrites = overwrites
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = torch.relu(x)
+            x = x.clone() if not self.overwrites else x.mul_(-1).sub_(0.5)
+            return (y + torch.relu(x)).flatten(1)
+
+    x = torch.randn(3, 1, 8, 8)
+    for overwrites, second in ((False, x), (True, -x - 0.5)):
+        expected = torch.linalg.slogdet(code_kernel(x) + code_kernel(second))[1]
+        batch = Batch(x.clone(), torch.zeros(3, dtype=torch.int64))
+        assert score(Twice(overwrites), batch, ["naswot"])["naswot"].value == pytest.approx(float(expected))

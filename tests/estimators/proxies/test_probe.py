@@ -103,3 +103,12 @@ def test_seconds_are_shares_of_the_pass_and_of_the_own_signals(monkeypatch: pyte
     estimates = score(small(), BATCH, ["snip", "grad_norm", "naswot"])
     # five seconds in all: one for each of the two signals, three for the pass
     assert {name: e.seconds for name, e in estimates.items()} == {"snip": 1.5, "grad_norm": 1.5, "naswot": 2}
+
+
+def test_a_caller_in_inference_mode_gets_the_same_values() -> None:
+    names = ["snip", "naswot", "fisher", "az_trainability"]
+    expected = {name: e.value for name, e in score(small(), BATCH, names).items()}
+    with torch.inference_mode():
+        batch = Batch(BATCH.x.clone(), BATCH.y.clone())
+        found = {name: e.value for name, e in score(small(), batch, names).items()}
+    assert found == expected

@@ -92,14 +92,16 @@ def on_grid(t: Tensor, height: int, width: int) -> Tensor:
         width: of the grid, likewise.
 
     Returns:
-        (B height width, C s_h s_w).
+        (B height width, s_h s_w C): without a copy where nothing is coarser and the layout is channels-last.
     """
     b, c, h, w = t.shape
+    if (h, w) == (height, width):
+        return rows(t).flatten(0, 1)
     down, right = -(-h // height), -(-w // width)
     padding = (0, width * right - w, 0, height * down - h)
     t = pad(t, padding) if any(padding) else t
-    cells = t.reshape(b, c, height, down, width, right).permute(0, 2, 4, 1, 3, 5)
-    return cells.reshape(b * height * width, c * down * right)
+    cells = t.permute(0, 2, 3, 1).reshape(b, height, down, width, right, c).permute(0, 1, 3, 2, 4, 5)
+    return cells.reshape(b * height * width, down * right * c)
 
 
 class BlockJacobians(Signal):

@@ -8,11 +8,30 @@ NASLib; the authors count those of a second forward that had received a gradient
 sign is used too.
 """
 
+from collections import deque
+
 import torch
 from torch import Tensor
 
 from nassay.estimators.proxies.base import Setting, Signal, Unmeasurable, proxies
 from nassay.estimators.proxies.passes import Pass, rows
+
+RECENT = 4  # tensors that are remembered: the nodes of a cell
+
+
+def code_kernel(x: Tensor) -> Tensor:
+    """With c the codes and c c' = G, c c' + (1 - c)(1 - c)' = 2 G - diag(G) 1' - 1 diag(G)' + n.
+
+    Args:
+        x: (B, ...) pre-activations, n of each sample.
+
+    Returns:
+        (B, B) float64, exact integers.
+    """
+    codes = (rows(x) if x.ndim == 4 else x).flatten(1).gt(0).to(torch.float32)
+    both = (codes @ codes.T).double()  # exact below 2^24 units a layer
+    active = both.diagonal()
+    return 2 * both - active[:, None] - active[None, :] + codes.shape[1]
 
 
 class CodeKernel(Signal):
@@ -25,13 +44,16 @@ class CodeKernel(Signal):
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         self._kernels: list[Tensor] = []
+        self._recent: deque[tuple[Tensor, int, Tensor]] = deque(maxlen=RECENT)
 
     def activation(self, x: Tensor) -> None:
-        """With c c' = G and 1 the ones, c c' + (1 - c)(1 - c)' = 2 G - diag(G) 1' - 1 diag(G)' + n."""
-        codes = (rows(x) if x.ndim == 4 else x).flatten(1).gt(0).to(torch.float32)
-        both = (codes @ codes.T).double()  # exact below 2^24 units a layer
-        active = both.diagonal()
-        self._kernels.append(2 * both - active[:, None] - active[None, :] + codes.shape[1])
+        """Add the layer's part; a tensor that several activation functions are applied to is counted as often."""
+        for seen, version, kernel in self._recent:
+            if seen.data_ptr() == x.data_ptr() and seen.shape == x.shape and x._version == version:
+                self._kernels.append(kernel)
+                return
+        self._kernels.append(code_kernel(x))
+        self._recent.append((x, x._version, self._kernels[-1]))
 
     def finish(self, run: Pass, outputs: Tensor) -> None:  # noqa: ARG002
         """Add the layers up.
@@ -42,6 +64,7 @@ class CodeKernel(Signal):
         kernels = [kernel for kernel in self._kernels if len(kernel) == len(run.x)]
         if not kernels:
             raise Unmeasurable("no activation function was seen")
+        self._recent.clear()
         self.kernel = torch.stack(kernels).sum(0)
 
 

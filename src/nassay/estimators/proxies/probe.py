@@ -30,6 +30,7 @@ PRECISIONS = (torch.float32, torch.float64)  # the second where the first overfl
 LAYOUTS = (torch.channels_last, torch.contiguous_format)  # the second for forwards that insist on it
 
 
+@torch.inference_mode(False)
 def score(
     network: nn.Module,
     batch: Batch,
@@ -72,14 +73,11 @@ def score(
 
 
 def _broken_tensor(anatomy: Anatomy) -> str | None:
-    with torch.no_grad():
-        sums = [p.sum() for p in anatomy.parameters.values()]  # inf where large numbers overflow, so look again
-        if not sums or bool(torch.stack(sums).isfinite().all()):
-            return None
-        for name, p in anatomy.parameters.items():
-            if not bool(p.isfinite().all()):
-                return f"the parameter {name} is not finite"
-    return None
+    floating = {name: p.detach() for name, p in anatomy.parameters.items() if p.is_floating_point()}
+    if math.isfinite(torch.nn.utils.get_total_norm(floating.values())):
+        return None
+    broken = (name for name, p in floating.items() if not bool(p.isfinite().all()))  # else they are merely large
+    return next((f"the parameter {name} is not finite" for name in broken), None)
 
 
 def _measure(
