@@ -8,7 +8,7 @@ import pytest
 
 from nassay.estimators.base import Estimate, Fidelity
 from nassay.spaces.base import Architecture, Space
-from nassay.strategies import Budget, Problem, Record, Request
+from nassay.strategies import Budget, Constraints, Problem, Record, Request
 from nassay.strategies.econas import (
     EcoNAS,
     EcoNASSingle,
@@ -18,8 +18,6 @@ from nassay.strategies.econas import (
     planned_stages,
     tournaments,
 )
-
-PAPER = Budget(evaluations=1600)
 
 
 def network(i: int) -> Architecture:
@@ -80,8 +78,9 @@ def test_both_forms_train_for_about_the_same_epochs(toy: Space, oracle: Any) -> 
     """The first two cycles lack 19 stages, as stages 2 and 3 are still empty: 380 of the paper's epochs."""
     spent = {}
     for form in (EcoNAS, EcoNASSingle):
-        problem = Problem(toy, budget=PAPER)
+        problem = Problem(toy, budget=Budget(evaluations=120))
         strategy = form(problem)
+        strategy.brood = 16
         trainings = [[r.request.fidelity.epochs for r in batch] for batch in cycles(strategy, oracle(problem))]
         first = strategy.bounds[0].epochs
         spent[form] = [first * len(batch) for batch in trainings]  # every stage costs one stage more
@@ -202,6 +201,16 @@ def test_children_are_new_mutants_and_weights_are_carried_on(toy: Space, oracle:
     assert len(done) == 60
     assert Counter(map(len, done.values())).keys() == {1, 2, 3}
     assert all(len(done[a]) == 3 for a in strategy.finalists)
+
+
+def test_an_exhausted_space_ends_the_search_once_the_best_are_trained_to_the_end(toy: Space, oracle: Any) -> None:
+    """Nine networks keep the limit."""
+    problem = Problem(toy, Constraints(max_params=24), Budget(evaluations=40))
+    strategy = EcoNAS(problem)
+    trained = Counter(r.request.architecture for batch in cycles(strategy, oracle(problem)) for r in batch)
+    assert len(trained) == 9
+    assert max(trained.values()) == 3
+    assert {trained[a] for a in strategy.finalists} == {3}
 
 
 def test_where_everybody_fails_others_are_drawn(toy: Space, oracle: Any) -> None:

@@ -28,7 +28,7 @@ def forest(summary: dict[str, Any]) -> go.Figure:
             mode="markers",
             name=label,
             marker={"color": COLOURS[colour], "size": 8},
-            error_x=_whiskers([report for _, report in points], COLOURS[colour]),
+            error_x=whiskers([report for _, report in points], COLOURS[colour]),
             hovertext=[hover_text(name, "", f"tau {correlation(r['kendall_tau'])}, n {r['n']}") for name, r in points],
             hoverinfo="text",
         )
@@ -49,7 +49,7 @@ def forest(summary: dict[str, Any]) -> go.Figure:
     return found.update_xaxes(title="Kendall's τ-b")
 
 
-def _whiskers(reports: list[dict[str, Any]], colour: str) -> dict[str, Any]:
+def whiskers(reports: list[dict[str, Any]], colour: str) -> dict[str, Any]:
     """Asymmetric error bars; none where there is no interval."""
     taus, lows, highs = ([r[key] for r in reports] for key in ("kendall_tau", "ci_low", "ci_high"))
     return {

@@ -154,11 +154,12 @@ class EcoNAS(Strategy):
         first = list(islice(fresh, min(self.brood, self.count)))
         population.tell((yield [self._request(a, 1) for a in first]), 0)
         self.random_baseline = next(iter((yield from self.best_measured(list(population.reported()), 1))), None)
-        cycle = 0
+        cycle, fertile = 0, True
         while len(population.history) < self.count:
             population.expire(cycle)
             continued = [self._request(c.architecture, len(c.values) + 1) for c in population.continued()]
-            children = self._children(population, fresh, rng)
+            children = self._children(population, fresh, rng) if fertile else []
+            fertile = bool(children)  # else the space is exhausted: whoever is alive is trained on
             if not continued and not children:
                 break
             population.tell((yield continued + [self._request(a, 1) for a in children]), cycle)
