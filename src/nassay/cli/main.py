@@ -1,4 +1,4 @@
-"""The command line: `nassay search | profile | score | status | report | list | bench | data | dps`.
+"""The command line: `nassay search | profile | score | status | report | list | bench | data | dps | gap`.
 
 Every command takes `--json`: one JSON document on standard output, everything else on standard error. Torch is imported
 by the commands that need it, so that `--help` is quick.
@@ -15,6 +15,7 @@ import typer
 from nassay.cli.bench import bench
 from nassay.cli.data import data
 from nassay.cli.dps import dps
+from nassay.cli.gap import gap
 from nassay.cli.options import EXIT_CODES, Json, Seed, print_json
 from nassay.errors import NassayError, UserError
 
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(bench, name="bench")
 app.command(epilog=EXIT_CODES)(dps)
 app.add_typer(data, name="data")
+app.add_typer(gap, name="gap")
 
 MaxLatency = Annotated[
     float | None,
