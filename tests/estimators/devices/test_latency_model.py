@@ -141,3 +141,11 @@ def test_errors_of_predictions_by_hand():
     assert found.mape == pytest.approx((0.05 + 0.2 + 0.0 + 0.5) / 4)
     assert found.spearman == pytest.approx(1 - 6 * 2 / 60)
     assert (found.within_10, found.n) == (0.5, 4)
+
+
+def test_profiles_of_real_networks_have_features():
+    network = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(16 * 16, 4))
+    found = named(profile(network, (3, 4, 4)))
+    assert found["conv_macs"] == 3 * 16 * 9 * 16
+    assert found["vector_macs"] == 256 * 4 * 4  # 4 outputs count as one block of 16
+    assert found["operations"] == 3

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from nassay.estimators.devices import on_device
 

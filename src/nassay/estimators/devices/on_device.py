@@ -162,7 +162,7 @@ def measure(model: bytes, shape: Sequence[int], threads: int = 1, meter: Rapl | 
 
 
 def measure_kit(
-    kit: Path, *, name: str = "", threads: int = 1, progress: Callable[[str], object] = lambda _: None
+    kit: Path, *, name: str = "", threads: int = 1, progress: Callable[[int, int], object] = lambda *_: None
 ) -> dict[str, Any]:
     """Everything in a kit, in its order; the networks that judge the model once more at the end, for the noise.
 
@@ -170,7 +170,7 @@ def measure_kit(
         kit: models.zip.
         name: what to call this machine; its own name by default.
         threads: inside an operation.
-        progress: is told how far it is.
+        progress: is told how many models are done, and of how many.
 
     Returns:
         The JSON-ready profile: the kit's manifest with measurements in every row.
@@ -180,9 +180,9 @@ def measure_kit(
         found = json.loads(archive.read(MANIFEST))
         rows = [*found["operators"], *found["networks"]]
         for i, row in enumerate(rows):
-            progress(f"{i + 1} of {len(rows)}")
             energy = meter if meter.reason is None and "architecture" in row else None
             row.update(measure(archive.read(row["file"]), row["input_shape"], threads, energy))
+            progress(i + 1, len(rows))
         for row in found["networks"]:
             if row["held_out"]:
                 row["again_ms"] = measure(archive.read(row["file"]), row["input_shape"], threads)["median_ms"]
@@ -228,8 +228,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="inside an operation")
     given = parser.parse_args()
 
-    def progress(text: str) -> None:
-        print(f"\r{text}   ", end="", file=sys.stderr, flush=True)
+    def progress(done: int, total: int) -> None:
+        print(f"\r{done} of {total}", end="", file=sys.stderr, flush=True)
 
     found = measure_kit(given.kit, name=given.name, threads=given.threads, progress=progress)
     given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
