@@ -1,4 +1,4 @@
-"""The command line: `nassay search | profile | score | status | report | list | bench | data | dps | gap`.
+"""The command line: `nassay search | profile | score | status | report | list | bench | data | device | dps | gap`.
 
 Every command takes `--json`: one JSON document on standard output, everything else on standard error. Torch is imported
 by the commands that need it, so that `--help` is quick.
@@ -14,6 +14,7 @@ import typer
 
 from nassay.cli.bench import bench
 from nassay.cli.data import data
+from nassay.cli.device import device as device_command
 from nassay.cli.dps import dps
 from nassay.cli.gap import gap
 from nassay.cli.options import EXIT_CODES, Json, Seed, print_json
@@ -34,11 +35,16 @@ app = typer.Typer(
 app.add_typer(bench, name="bench")
 app.command(epilog=EXIT_CODES)(dps)
 app.add_typer(data, name="data")
+app.add_typer(device_command, name="device")
 app.add_typer(gap, name="gap")
 
 MaxLatency = Annotated[
     float | None,
     typer.Option(help="Limit on the median latency of one image, ONNX Runtime, one thread, in milliseconds."),
+]
+DeviceProfileFile = Annotated[
+    Path | None,
+    typer.Option(help="Profile of the device that latencies are for, from `nassay device`; this machine by default."),
 ]
 MaxParams = Annotated[int | None, typer.Option(help="Limit on the number of parameters.")]
 MaxMacs = Annotated[int | None, typer.Option(help="Limit on multiply-accumulates for one image.")]
@@ -79,6 +85,7 @@ def search(
     workers: Annotated[int | None, typer.Option(help="Parallel trainings; by default one for each core.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     image_shape: Annotated[str | None, typer.Option(help="CxHxW to convert images to, such as 3x64x64.")] = None,
+    device_profile: DeviceProfileFile = None,
     resume: Annotated[
         Path | None, typer.Option(help="Continue the study of this run folder with its own settings.")
     ] = None,
@@ -113,6 +120,7 @@ def search(
                 workers=workers,
                 device=device,
                 image_shape=parse_shape(image_shape) if image_shape else None,
+                device_profile=device_profile,
                 listener=display,
                 started=STARTED,
             )
@@ -132,16 +140,19 @@ def profile(
     max_params: MaxParams = None,
     max_macs: MaxMacs = None,
     max_peak_memory_bytes: MaxMemory = None,
+    device_profile: DeviceProfileFile = None,
     samples: Annotated[int, typer.Option(min=1, help="Random architectures to profile.")] = 200,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """What a space offers on this machine: costs of its networks, and whether limits can be met."""
+    """What a space offers on this machine or a device: costs of its networks, and whether limits can be met."""
     from nassay.cli.profile import profile_space
+    from nassay.estimators.devices.profile import DeviceProfile
     from nassay.strategies.problem import Constraints
 
     limits = Constraints(max_latency_ms, max_params, max_macs, max_peak_memory_bytes)
-    found = profile_space(space, parse_shape(input_shape), classes, limits, samples=samples, seed=seed)
+    known = DeviceProfile.load(device_profile) if device_profile else None
+    found = profile_space(space, parse_shape(input_shape), classes, limits, samples=samples, seed=seed, device=known)
     if as_json:
         return print_json(found)
     from nassay.cli.tables import print_profile

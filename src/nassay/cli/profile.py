@@ -7,6 +7,7 @@ import numpy as np
 
 from nassay.errors import InfeasibleError
 from nassay.estimators.devices.onnx_latency import LatencyEstimator
+from nassay.estimators.devices.profile import DeviceProfile
 from nassay.spaces.base import Architecture, spaces
 from nassay.strategies.problem import Constraints, Problem
 
@@ -21,15 +22,18 @@ def profile_space(
     *,
     samples: int,
     seed: int,
+    device: DeviceProfile | None = None,
 ) -> dict[str, Any]:
     """Costs of the smallest network and of random ones, and the share of random ones inside the limits.
 
     Raises:
         InfeasibleError: no network of the space meets the limits; the message has the smallest reachable values.
-        UserError: an unknown space.
+        UserError: an unknown space, or a device's profile that is of another one.
     """
     space = spaces[name].target(input_shape, classes)
-    latency = LatencyEstimator(space)
+    if device is not None:
+        device.check_fits(space)
+    latency = LatencyEstimator(space) if device is None else device.estimator(space)
 
     def latency_ms(architecture: Architecture) -> float:
         value = latency.estimate([architecture])[0].value
@@ -37,7 +41,7 @@ def profile_space(
             raise InfeasibleError(f"The latency of {space.to_string(architecture)} cannot be measured here.")
         return value
 
-    problem = Problem(space, limits, seed=seed)
+    problem = Problem(space, limits, seed=seed, latency_model=device.latency if device else None)
     problem.check_reachable(latency_ms)
     rng = problem.rng("profile")
     drawn = [space.sample(rng) for _ in range(samples)]
@@ -51,6 +55,7 @@ def profile_space(
         "space": name,
         "input_shape": list(input_shape),
         "classes": classes,
+        "latency_device": device.name if device else None,
         "size": space.size,
         "smallest": {
             "architecture": space.to_string(smallest),

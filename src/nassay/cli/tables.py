@@ -70,6 +70,8 @@ def print_profile(found: dict[str, Any]) -> None:
         ]
         table.add_row(key, *cells, str(spread["n"]))
     console.print(table)
+    if found["latency_device"]:
+        console.print(Text(f"Latencies are those of {found['latency_device']}, modelled and not measured."))
     console.print(f"{found['size']:.3g} encodings. The limits can be met; the smallest network meets them.")
     share = percent(found["share_inside_analytic_limits"])
     console.print(f"{share} of {found['samples']} random networks keep the limits on params, macs and memory.")

@@ -29,6 +29,8 @@ class LatencyData(TypedDict, total=False):
     threads: int
     batch: int
     runs: int
+    device: str
+    mape: float
 
 
 class GraphData(TypedDict, total=False):

@@ -93,9 +93,11 @@ def _difference(summary: Summary, best: Candidate, row: Row) -> str:
 
 def latency_terms(candidate: Candidate) -> str:
     """How the latency was measured: spread, threads, batch, runs; what is not known is left out."""
-    if candidate.get("latency_predicted"):
-        return "predicted by a model fitted to measurements, not measured"
     facts = candidate.get("latency") or {}
+    if candidate.get("latency_predicted"):
+        device = f" on {facts['device']}" if facts.get("device") else ""
+        error = "" if facts.get("mape") is None else f", mean error {percent(facts['mape'])}"
+        return f"predicted by a model fitted to measurements{device}, not measured{error}"
     parts = []
     if facts.get("p10_ms") is not None and facts.get("p90_ms") is not None:
         parts.append(f"middle 80 % of runs {digits(facts['p10_ms'])} to {milliseconds(facts['p90_ms'])}")
@@ -127,9 +129,16 @@ def prediction_sentence(error: Mapping[str, Any]) -> str:
     """How far predicted latencies are from measured ones.
 
     Args:
-        error: of the latency model: mape (a share), spearman (or None), n (measured networks).
+        error: of the latency model: mape (a share), spearman (or None), n (measured networks), and the device where
+            they were measured on another one; within_10 is then the share of predictions at most 10 % off.
     """
     rho = "" if error.get("spearman") is None else f", Spearman {digits(error['spearman'])}"
+    if error.get("device"):
+        return (
+            f"Latencies are those of the device {error['device']}, modelled and not measured: mean error "
+            f"{percent(error['mape'])}{rho}, {percent(error['within_10'])} of predictions within 10 %, on {error['n']} "
+            "networks measured there that the model was not fitted to."
+        )
     return (
         f"Predicted latencies come from a model with a mean error of {percent(error['mape'])}{rho}, "
         f"cross-validated on {error['n']} measured networks."

@@ -80,8 +80,8 @@ class Strategy(ABC):
         """Yield batches of requests, receive their records, return the finalists, best first."""
 
     def _whole_plan(self) -> Plan:
-        """What every strategy does first: learn to predict latency under a limit, from enough networks."""
-        if self.problem.constraints.max_latency_ms is not None:
+        """What every strategy does first: learn to predict latency under a limit, unless a device's profile can."""
+        if self.problem.constraints.max_latency_ms is not None and self.problem.latency_model is None:
             self.phase = "feasible"
             stream = self.problem.stream("latency", all_sizes=True)
             drawn = [self.problem.space.smallest(), *islice(stream, LATENCY_SAMPLES)]

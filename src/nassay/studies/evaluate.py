@@ -9,6 +9,7 @@ from typing import Any
 
 from nassay.estimators.base import Estimate, Fidelity
 from nassay.estimators.devices.onnx_latency import LatencyEstimator
+from nassay.estimators.devices.profile import DeviceProfile
 from nassay.spaces.base import Architecture, Space
 from nassay.strategies.base import Record, Request
 from nassay.studies.executors import ATTEMPTS, Executor
@@ -27,6 +28,7 @@ class Evaluator:
         spaces: by name: the study's, and the reference network's.
         ledger: of the study.
         executor: workers for trainings, pace and proxies.
+        device: whose profile answers for the latency; None to measure it on this machine.
     """
 
     def __init__(
@@ -34,9 +36,13 @@ class Evaluator:
         spaces: dict[str, Space],
         ledger: Ledger,
         executor: Executor,
+        device: DeviceProfile | None = None,
     ) -> None:
         self.spaces, self.ledger, self.executor = spaces, ledger, executor
-        self._latency = {name: LatencyEstimator(space) for name, space in spaces.items()}
+        self._latency = {
+            name: LatencyEstimator(space) if device is None else device.estimator(space)
+            for name, space in spaces.items()
+        }
 
     def text(self, architecture: Architecture) -> str:
         """The canonical string that the ledger files an architecture under."""

@@ -17,12 +17,14 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from nassay.errors import StudyBusyError, StudyStoppedError, UserError
+from nassay.estimators.devices.profile import DeviceProfile
 from nassay.spaces.base import spaces
 from nassay.strategies.base import strategies
 from nassay.strategies.problem import Budget, Constraints
 from nassay.tasks.base import Task
 
 PLAN = "plan.json"
+DEVICE = "device.json"
 STATUS_SECONDS = 0.3  # longer than `nassay status` holds the lock to see whether it is free
 
 
@@ -43,6 +45,7 @@ class Plan:
         threads: computing threads of each.
         device: torch device name.
         image_shape: (C, H, W) that images are converted to, or None to let the data decide.
+        device_profile: identity of the profile of the device that the limit on latency is for; None for this machine.
     """
 
     source: str
@@ -57,6 +60,7 @@ class Plan:
     threads: int
     device: str
     image_shape: tuple[int, int, int] | None = None
+    device_profile: str | None = None
 
     def __post_init__(self) -> None:
         for registry, name in ((spaces, self.space), (strategies, self.strategy)):
@@ -134,8 +138,8 @@ def read_plan(folder: Path) -> Plan:
         raise UserError(f"{folder / PLAN} cannot be read: {error}.") from error
 
 
-def claim(folder: Path, plan: Plan, task: Task) -> None:
-    """Make an empty run folder this plan's, or check that it is.
+def claim(folder: Path, plan: Plan, task: Task, device: DeviceProfile | None = None) -> None:
+    """Make an empty run folder this plan's, or check that it is; the device's profile is kept there.
 
     Raises:
         UserError: the folder holds another study, other data, or foreign files.
@@ -148,6 +152,8 @@ def claim(folder: Path, plan: Plan, task: Task) -> None:
         return
     refuse_foreign(folder)
     save_task(folder, task)
+    if device is not None:
+        write_atomically(folder / DEVICE, device.text())
     write_atomically(folder / PLAN, json.dumps(plan.to_dict(), indent=1))
 
 
@@ -161,7 +167,7 @@ def refuse_foreign(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise UserError(f"{folder} is a file. Give a folder as --out.")
-    foreign = [p.name for p in folder.iterdir() if p.name not in (".lock", "task", "task.partial")]
+    foreign = [p.name for p in folder.iterdir() if p.name not in (".lock", "task", "task.partial", DEVICE)]
     if foreign:
         raise UserError(f"{folder} is not empty and holds no study (found {foreign[0]}). Give another --out.")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from nassay.errors import NassayError, StudyStoppedError, UserError
 from nassay.estimators.devices.onnx_latency import LatencyEstimator
+from nassay.estimators.devices.profile import DeviceProfile
 from nassay.spaces.base import Architecture, spaces
 from nassay.strategies.problem import Constraints, Problem, with_limits
 from nassay.studies.executors import threads_each, usable_cores
@@ -35,6 +36,7 @@ def search(
     workers: int | None = None,
     device: str = "auto",
     image_shape: tuple[int, int, int] | None = None,
+    device_profile: str | Path | None = None,
     listener: Listener | None = None,
     started: float | None = None,
 ) -> Result:
@@ -55,6 +57,7 @@ def search(
         workers: parallel trainings; the number of cores by default, one on CUDA.
         device: `auto`, `cpu` or `cuda`.
         image_shape: (C, H, W) to convert images to; None lets the data decide.
+        device_profile: file of `nassay device`; latencies are then that device's, by a model, not this machine's.
         listener: hears of progress.
         started: `time.perf_counter()` at which the budget began; now by default.
 
@@ -68,6 +71,7 @@ def search(
         minutes = DEFAULT_MINUTES
     device = _device(device)
     workers = workers if workers is not None else (1 if device != "cpu" else usable_cores())
+    profile = DeviceProfile.load(Path(device_profile)) if device_profile is not None else None
     plan = Plan(
         source=data if isinstance(data, str) else str(data) if isinstance(data, Path) else "arrays",
         task="classification",
@@ -81,14 +85,15 @@ def search(
         threads=threads_each(workers, usable_cores()) if workers > 0 else 1,
         device=device,
         image_shape=image_shape,
+        device_profile=profile.identity if profile else None,
     )
     task = task_from(data, seed=seed, image_shape=image_shape)
     folder = Path(out) if out is not None else plan.default_folder()
     if not (folder / PLAN).exists():
         refuse_foreign(folder)
-        check_reachable(plan, task)
+        check_reachable(plan, task, profile)
     with locked(folder):
-        claim(folder, plan, task)
+        claim(folder, plan, task, profile)
         return _run(folder, plan, task, listener or Listener(), started)
 
 
@@ -108,16 +113,24 @@ def resume(folder: str | Path, *, listener: Listener | None = None, started: flo
         return _run(folder, plan, task, listener or Listener(), started)
 
 
-def check_reachable(plan: Plan, task: Task) -> None:
+def check_reachable(plan: Plan, task: Task, device: DeviceProfile | None = None) -> None:
     """Compare the limits with the smallest network of the space before anything is written.
+
+    Args:
+        plan: of the study.
+        task: for its shape and number of outputs.
+        device: whose profile answers for the latency; None to measure it on this machine.
 
     Raises:
         InfeasibleError: it breaks them; the message has the smallest reachable values.
+        UserError: the device's profile is of another space or input.
     """
+    if device is not None:
+        device.check_fits(spaces[plan.space].target(task.input_shape, task.num_outputs))
     if not plan.constraints.any:
         return
     space = spaces[plan.space].target(task.input_shape, task.num_outputs)
-    latency = LatencyEstimator(space)
+    latency = LatencyEstimator(space) if device is None else device.estimator(space)
 
     def latency_ms(architecture: Architecture) -> float:
         estimate = latency.estimate([architecture])[0]

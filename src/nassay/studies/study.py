@@ -13,6 +13,7 @@ from typing import Any
 from nassay.errors import NassayError
 from nassay.estimators.analytic import Analytic
 from nassay.estimators.base import Estimate, Fidelity
+from nassay.estimators.devices.profile import DeviceProfile
 from nassay.reports.findings import prediction_sentence
 from nassay.spaces.base import Architecture, Space, spaces
 from nassay.strategies.base import Record, Request, Strategy, ranked, strategies
@@ -23,7 +24,7 @@ from nassay.studies.executors import Executor
 from nassay.studies.finish import final_fidelity, reference_network
 from nassay.studies.ledger import Ledger
 from nassay.studies.listener import Listener
-from nassay.studies.plan import Plan
+from nassay.studies.plan import DEVICE, Plan
 from nassay.studies.summary import measured_gaps
 from nassay.tasks.base import Task
 
@@ -63,7 +64,9 @@ class Study:
     ) -> None:
         self.folder, self.plan, self.task, self.listener = folder, plan, task, listener
         self.space: Space = spaces[plan.space].target(task.input_shape, task.num_outputs)
-        self.problem = Problem(self.space, plan.constraints, plan.budget, seed=plan.seed)
+        self.device = DeviceProfile.load(folder / DEVICE) if plan.device_profile else None
+        model = self.device.latency if self.device else None
+        self.problem = Problem(self.space, plan.constraints, plan.budget, seed=plan.seed, latency_model=model)
         self.strategy: Strategy = strategies[plan.strategy].target(self.problem)
         self.best: float | None = None
         with ExitStack() as stack:
@@ -75,7 +78,11 @@ class Study:
             stack.callback(self.clock.touch)
             stack.callback(self.executor.close)
             mobile = spaces["mobile"].target(task.input_shape, task.num_outputs)
-            self.evaluator = Evaluator({"mobile": mobile, plan.space: self.space}, self.ledger, self.executor)
+            known = {"mobile": mobile, plan.space: self.space}
+            self.evaluator = Evaluator(known, self.ledger, self.executor, self.device)
+            if self.device is not None:
+                error = {"device": self.device.name, **asdict(self.device.latency.error)}
+                self.ledger.put("latency model", error)
             self._stack = stack.pop_all()
 
     def __enter__(self) -> "Study":
@@ -94,6 +101,8 @@ class Study:
             NassayError: no candidate could be trained.
         """
         self._enter("feasible")
+        if self.device is not None:
+            self.listener.message("  " + prediction_sentence(self.ledger.get("latency model")))
         while requests := self.strategy.ask():
             if self._out_of_time():
                 self.listener.message("The search's share of the time is over; finishing with the best so far.")
