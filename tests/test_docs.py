@@ -58,7 +58,7 @@ def options_of(command: str) -> set[str]:
 # Code ----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", ["estimators.md", "spaces.md"])
+@pytest.mark.parametrize("page", ["estimators.md", "spaces.md", "tables.md"])
 def test_the_code_of_a_page_runs(page: str) -> None:
     found = blocks(DOCS / page, "python")
     assert found
