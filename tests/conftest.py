@@ -18,7 +18,7 @@ from nassay.estimators.base import Estimate, Fidelity
 from nassay.spaces.base import Architecture, Graph, Layout, Piece, Space
 from nassay.spaces.nb201 import NB201
 from nassay.strategies import Problem, Record, Request, Strategy
-from nassay.studies import proxy_bench
+from nassay.studies import bench_folder
 from nassay.studies.bench_worker import BenchWorker
 
 FULL_EPOCHS = 30.0
@@ -194,5 +194,5 @@ class BenchWorkersHere:
 def bench_workers(monkeypatch: pytest.MonkeyPatch) -> type[BenchWorkersHere]:
     """Benchmarks of proxies start no process."""
     monkeypatch.setattr(BenchWorkersHere, "started", [])
-    monkeypatch.setattr(proxy_bench, "Executor", BenchWorkersHere)
+    monkeypatch.setattr(bench_folder, "Executor", BenchWorkersHere)
     return BenchWorkersHere

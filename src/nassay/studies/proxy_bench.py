@@ -4,38 +4,21 @@ A run folder keeps every score in its ledger, so that the same command goes on w
 another proxy pays only for what is new, and several benchmarks share one folder.
 """
 
-import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
-from nassay.errors import UserError
 from nassay.estimators.proxies.settings import ProbeSettings
 from nassay.studies.bench_files import write_bench
+from nassay.studies.bench_folder import BenchFolder, BenchResult, versions
 from nassay.studies.bench_rows import chosen, correlations, drawn_ranks, rows, to_score, values_of
 from nassay.studies.bench_worker import seen_by_networks
-from nassay.studies.executors import Executor, usable_cores
-from nassay.studies.ledger import Ledger
 from nassay.studies.listener import Listener
-from nassay.studies.plan import PLAN, locked, refuse_foreign
 from nassay.studies.probe_inputs import probe_inputs
 from nassay.studies.proxy_scores import Sample, Scores, draw
 
 BATCH_SIZE, LARGEST_SIDE = ProbeSettings().batch_size, ProbeSettings().largest_side
-PROGRAM = "nassay.studies.bench_process"
-LEDGER = "study.sqlite"
-
-
-@dataclass(frozen=True)
-class BenchResult:
-    """A benchmark's files and its content of `summary.json`."""
-
-    folder: Path
-    summary: dict[str, Any]
 
 
 def bench_proxies(
@@ -81,7 +64,7 @@ def bench_proxies(
         return bench.run(drawn, names, folder)
 
 
-class Bench:
+class Bench(BenchFolder):
     """A run folder at work on one benchmark after the other; use as a context manager.
 
     Args:
@@ -95,27 +78,15 @@ class Bench:
         StudyBusyError: another command works on the folder.
     """
 
+    kind: ClassVar[str] = "proxies"
+    program: ClassVar[str] = "nassay.studies.bench_process"
+
     def __init__(
         self, folder: Path, settings: dict[str, int], *, workers: int | None = None, listener: Listener | None = None
     ) -> None:
-        workers = usable_cores() if workers is None else workers
         ProbeSettings(**{key: value for key, value in settings.items() if key != "seed"})
-        if workers < 1:
-            raise UserError(f"At least one worker is needed, found {workers=}.")
-        self._folder, self._workers, self._settings = folder, workers, settings
-        self._listener = listener or Listener()
-        self._executor: Executor | None = None
-        with ExitStack() as stack:
-            _refuse_other(folder)
-            stack.enter_context(locked(folder))
-            self._ledger = stack.enter_context(closing(Ledger.in_folder(folder, remember=False)))
-            self._stack = stack.pop_all()
-
-    def __enter__(self) -> "Bench":
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._stack.close()
+        self._settings = settings
+        super().__init__(folder, workers, listener)
 
     def run(self, sample: Sample, names: Sequence[str], folder: Path) -> BenchResult:
         """Score a sample where that is missing, judge it, and write report, tables and summary into `folder`."""
@@ -124,7 +95,7 @@ class Bench:
         inputs = probe_inputs(seen, settings["batch_size"], seed)
         scores = Scores(self._ledger, sample, to_score(names), inputs.source, settings)
         self._listener.phase(f"{sample.table} {sample.dataset}", None)
-        with self._session():
+        with self._session("score"):
             scores.pay(self._workers_at_hand, self._progress())
         columns = scores.read()
         found = rows(names, columns, sample, noise=inputs.source == "noise", seed=seed)
@@ -153,51 +124,9 @@ class Bench:
             "correlations": {"names": order, "rho": correlations(order, columns, sample)},
             "seconds": round(float(columns.seconds.sum()), 3),
             "finished": time.strftime("%Y-%m-%d"),
-            "versions": _versions(),
+            "versions": versions(),
         }
         texts = (sample.space.to_string(a) for a in sample.architectures)
         values = {name: values_of(name, columns, sample) for name in order}
         write_bench(folder, summary, drawn_ranks(order, columns, sample), texts, sample.truth, values)
         return BenchResult(folder, summary)
-
-    def _workers_at_hand(self) -> Executor:
-        if self._executor is None:
-            self._executor = Executor(self._folder, self._workers, 1, "cpu", PROGRAM)
-            self._stack.callback(self._executor.close)
-        return self._executor
-
-    def _progress(self) -> Callable[[int, int], None]:
-        """Tells how far the scoring is, and the time that the rest will take at the pace so far."""
-        started = time.perf_counter()
-        known: int | None = None
-
-        def tell(done: int, total: int) -> None:
-            nonlocal known
-            known = done if known is None else known
-            new = done - known
-            left = (time.perf_counter() - started) / new * (total - done) if new else None
-            self._listener.progress(done, total, None, left)
-
-        return tell
-
-    @contextmanager
-    def _session(self) -> Iterator[None]:
-        """Note in the ledger how long scoring took, however it ends."""
-        number, started = self._ledger.open_session(), time.perf_counter()
-        try:
-            yield
-        finally:
-            spent = time.perf_counter() - started
-            self._ledger.touch_session(number, spent, {"score": spent})
-
-
-def _refuse_other(folder: Path) -> None:
-    """Refuse a folder that holds something else than the ledger of a benchmark."""
-    if (folder / PLAN).exists():
-        raise UserError(f"{folder} holds a search. Give another --out.")
-    if not (folder / LEDGER).exists():
-        refuse_foreign(folder)
-
-
-def _versions() -> dict[str, str]:
-    return {**{name: version(name) for name in ("nassay", "torch", "numpy")}, "python": platform.python_version()}
