@@ -5,8 +5,9 @@ canonical form, so that equal networks are never paid for twice.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from itertools import product
 from math import prod
 from typing import ClassVar
 
@@ -211,6 +212,58 @@ class Space(ABC):
         here = self.canonical(architecture)
         return np.concatenate([np.eye(n, dtype=np.float32)[c] for c, n in zip(here.choices, self.options, strict=True)])
 
+    # How it grows, for progressive search and for surrogates that read sentences
+
+    @property
+    def unfixed(self) -> tuple[int, ...]:
+        """The choices that stand for those that a growing architecture has not fixed yet; the smallest by default."""
+        return (0,) * len(self.options)
+
+    def growth_steps(self, most: int) -> int:
+        """In how many steps `grown` makes whole architectures, at most `most` where the space leaves that open."""
+        return min(most, len(self.options))
+
+    def grown(
+        self, architecture: Architecture | None, step: int, steps: int, rng: np.random.Generator, most: int
+    ) -> list[Architecture]:
+        """Encodings, canonical or not, one step larger than an encoding of the step before, which is None for step 0.
+
+        By default the choices are fixed one group after another, in their order, the rest is as `unfixed` says.
+
+        Args:
+            architecture: the encoding to begin with.
+            step: 0, 1, ... steps - 1.
+            steps: as `growth_steps` gives them.
+            rng: draws `most` of them, about as `sample` does, where there are more.
+            most: how many to give.
+        """
+        base = list(self.unfixed if architecture is None else architecture.choices)
+        group = [int(i) for i in np.array_split(np.arange(len(self.options)), steps)[step]]
+        if prod(self.options[i] for i in group) <= most:
+            values: Iterable[Iterable[int]] = product(*(range(self.options[i]) for i in group))
+        else:
+            draws = (self.sample(rng).choices for _ in range(most))
+            values = ([draw[i] for i in group] for draw in draws)
+        found = []
+        for chosen in values:
+            for i, option in zip(group, chosen, strict=True):
+                base[i] = option
+            found.append(Architecture(self.name, tuple(base)))
+        return list(dict.fromkeys(found))
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of tokens in `words`."""
+        return sum(self.options)
+
+    def words(self, architecture: Architecture) -> list[tuple[int, ...]]:
+        """The canonical architecture as a sentence, a word for each building block, a word being a tuple of tokens.
+
+        By default a word for each choice, of one token that says which option of which choice it is.
+        """
+        choices = self.canonical(architecture).choices
+        return [(sum(self.options[:i]) + c,) for i, c in enumerate(choices)]
+
     def _replace(self, architecture: Architecture, position: int, option: int) -> Architecture:
         choices = list(architecture.choices)
         choices[position] = option
@@ -231,6 +284,7 @@ spaces: Registry[type[Space]] = Registry(
         "nassay.spaces.nb_macro",
         "nassay.spaces.nds_cells",
         "nassay.spaces.nds_residual",
+        "nassay.spaces.pnas",
         "nassay.spaces.skip_nets",
     ),
 )

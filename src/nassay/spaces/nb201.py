@@ -249,6 +249,11 @@ class NB201(Space):
         choices = tuple(by_cost[min(r, max(skip, int((r + 0.5) * factor)))] for r in ranks)
         return self.canonical(Architecture(self.name, choices))
 
+    @property
+    def unfixed(self) -> tuple[int, ...]:
+        """Identities: an edge that is not fixed yet passes its input on, so that the others can be judged."""
+        return (SKIP,) * len(EDGES)
+
     def is_dead(self, architecture: Architecture) -> bool:
         """Whether no way leads from the cell's input to its output: the network's output is constant."""
         return not live_edges(self.check(architecture).choices)

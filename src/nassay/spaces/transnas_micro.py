@@ -116,6 +116,11 @@ class TransNASMicro(Space):
         """The cell that only passes its input on."""
         return Architecture(self.name, (NONE, NONE, NONE, SKIP, NONE, NONE))
 
+    @property
+    def unfixed(self) -> tuple[int, ...]:
+        """Identities, as in NAS-Bench-201; see `Space.unfixed`."""
+        return (SKIP,) * len(EDGES)
+
     def scaled(self, architecture: Architecture, factor: float) -> Architecture:
         """Every edge's operation made cheaper in proportion, down to the identity: nothing is cut."""
         choices = tuple(c and max(SKIP, int((c + 0.5) * factor)) for c in self.check(architecture).choices)
