@@ -24,6 +24,7 @@ from torch.nn.functional import pad
 from nassay.estimators.proxies.aggregation import log_rank_sum
 from nassay.estimators.proxies.base import Setting, Signal, Unmeasurable, proxies
 from nassay.estimators.proxies.passes import Pass, rows
+from nassay.estimators.proxies.spectra import covariance_spectrum, largest_singular_value
 from nassay.estimators.proxies.streams import derived_seed
 
 PARTS = ("az_expressivity", "az_progressivity", "az_trainability", "az_complexity")
@@ -49,9 +50,7 @@ def spectral_entropy(feature: Tensor) -> float:
     Returns:
         Between 0 and ln C; NaN for a constant map.
     """
-    x = rows(feature).flatten(0, 1)
-    centred = x - x.mean(0)
-    spectrum = torch.linalg.eigvalsh((centred.T @ centred).double()).clamp(min=0)
+    spectrum = covariance_spectrum(rows(feature).flatten(0, 1))
     p = spectrum / spectrum.sum()
     return -float((p * (p + 1e-8).log()).sum())
 
@@ -130,8 +129,8 @@ class BlockJacobians(Signal):
             return
         self.identity |= torch.equal(g[:1], v[:1]) and torch.equal(g, v)
         height, width = (min(a, b) for a, b in zip(g.shape[2:], v.shape[2:], strict=True))
-        jacobian = on_grid(g, height, width).T @ on_grid(v, height, width) / (len(v) * height * width)
-        self.gains.append(float(torch.linalg.matrix_norm(jacobian, 2)))
+        gain = largest_singular_value(on_grid(g, height, width), on_grid(v, height, width))
+        self.gains.append(gain / (len(v) * height * width))
 
     def finish(self, run: Pass, outputs: Tensor) -> None:  # noqa: ARG002
         """Check that a block was seen.

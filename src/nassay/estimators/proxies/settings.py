@@ -30,7 +30,7 @@ class ProbeSettings:
     @classmethod
     def fast(cls) -> "ProbeSettings":
         """The settings for ranking whole search spaces, the same for every space."""
-        return cls(batch_size=16, largest_side=32, depth_percent=60)
+        return cls(batch_size=16, depth_percent=60)
 
     def as_dict(self) -> dict[str, int]:
         """By name; a depth of all blocks, which is not worth saying, is left out."""
