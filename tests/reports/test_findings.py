@@ -79,3 +79,17 @@ def test_facts_leave_out_what_is_unknown(sample):
     assert facts["Limits"] == "max_latency_ms = 2, max_params = 500000"
     assert facts["Seed"] == "0"
     assert facts["Continued"] == "once"
+
+
+def test_what_a_search_for_a_proxy_has_found():
+    found = {
+        "proxy": "eproxy:lr=0.7", "labelled": 11, "evaluations": 40, "trusted": True,
+        "expected_rho": 0.75, "plain_rho": 0.5, "concordance": 0.8,
+    }  # fmt: skip
+    sentence = findings.adaptation_sentence(found)
+    assert "40 recipes on 11 trained networks: eproxy:lr=0.7" in sentence
+    assert "80" in sentence
+    assert "0.75" in sentence
+    untrusted = findings.adaptation_sentence({**found, "trusted": False, "concordance": None})
+    assert "none was used" in untrusted
+    assert findings.adaptation_sentence({"reason": "no time"}) == "No few-shot proxy was searched: no time."

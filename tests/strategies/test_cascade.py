@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import islice, takewhile
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 
 from nassay.estimators.base import Fidelity
+from nassay.estimators.proxies.eproxy_recipe import Recipe
 from nassay.spaces.base import Architecture, Space
 from nassay.strategies import Budget, Problem, Record, Strategy
-from nassay.strategies.cascade import ETA, PROXIES, RUNGS, WIDEST, Cascade, learning_curve
+from nassay.strategies.adaptation import SOURCE
+from nassay.strategies.cascade import DPS_SHARE, ETA, PROXIES, RUNGS, SOURCES, WIDEST, Cascade, learning_curve
 from nassay.strategies.problem import FINAL_EPOCHS
 from nassay.strategies.random import Random
 
@@ -89,6 +92,21 @@ def test_of_all_bands_takes_the_best_of_each_then_the_best_of_the_others(toy: Sp
     assert strategy._of_all_bands(ranked, 2) == ["a", "f"]
     assert strategy._of_all_bands(ranked, 3) == ["a", "f", "d"]
     assert strategy._of_all_bands(ranked, 5) == ["a", "b", "f", "e", "d"]
+
+
+def test_half_of_the_scored_have_the_most_parameters_of_their_size(toy: Space) -> None:
+    """Twelve sizes in four groups; in each the second has the most parameters, and one of the others comes along."""
+    strategy = Cascade(Problem(toy, budget=Budget(evaluations=4)))
+    names: Any = [chr(ord("a") + i) for i in range(12)]
+    strategy.scores = {}
+    strategy._size = {name: float(i) for i, name in enumerate(names)}.__getitem__  # type: ignore[assignment, method-assign]
+    strategy.problem.profile = lambda name: SimpleNamespace(params=ord(name) % 3)  # type: ignore[assignment, method-assign, return-value]
+    chosen: Any = strategy._half_rich(names, 8)
+    assert [ord(name) % 3 for name in "abcdef"] == [1, 2, 0, 1, 2, 0]
+    assert chosen[::2] == ["b", "e", "h", "k"]
+    assert [names.index(a) // 3 for a in chosen] == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert len(set(chosen)) == 8
+    assert strategy._half_rich(names[:1], 8) == names[:1]
 
 
 def test_near_perfect_accuracies_are_still_told_apart(toy: Space, oracle: Any) -> None:
@@ -177,3 +195,64 @@ def test_candidates_are_those_that_the_finish_can_train(toy: Space, oracle: Any,
     kept = [strategy._epochs_at_finish(a) for a in filter(strategy._trainable, strategy.scores)]
     assert len(kept) >= 4
     assert WIDEST * strategy.fewest_epochs >= max(kept) >= min(kept) >= strategy.fewest_epochs
+
+
+# How it adapts --------------------------------------------------------------------------------------------------
+
+
+def adapted(how: str, toy: Space, oracle: Any, seed: int = 0, evaluations: int = 24) -> Climb:
+    """A cascade where only recipes that learn slowly know the truth."""
+    problem = Problem(toy, budget=Budget(evaluations=evaluations), seed=seed)
+    strategy, answers = Cascade(problem), oracle(problem, seed=100 + seed)
+    strategy.adapt = how
+    usual = answers.proxy
+
+    def proxy(architecture: Architecture, name: str) -> float:
+        if not name.startswith("eproxy:"):
+            return float(usual(architecture, name))
+        slow = Recipe.parse(name.removeprefix("eproxy:")).learning_rate < 1
+        return float(-slow * answers.quality(architecture) + 0.2 * answers._noise(architecture, name))
+
+    answers.proxy = proxy
+    return Climb(strategy, answers, answers.drive(strategy))
+
+
+@pytest.fixture(scope="module")
+def with_dps(toy: Space, oracle: Any) -> Climb:
+    return adapted("dps", toy, oracle)
+
+
+def test_a_recipe_that_knows_the_task_becomes_a_source(with_dps: Climb) -> None:
+    strategy, told = with_dps.strategy, with_dps.strategy.adapted
+    assert Recipe.parse(told["recipe"]).learning_rate < 1
+    assert told["trusted"]
+    assert told["labelled"] >= 8
+    assert told["concordance"] > 0.75
+    assert strategy.weights[SOURCE] > 0.2
+    assert sum(strategy.weights.values()) == pytest.approx(1)
+
+
+def test_the_found_proxy_sees_a_shortlist_and_what_was_trained(with_dps: Climb) -> None:
+    recipe = Recipe.parse(with_dps.strategy.adapted["recipe"]).regression
+    seen = {r.request.architecture for r in with_dps.records if r.request.estimator == recipe.name}
+    trained = {r.request.architecture for r in with_dps.records if r.request.estimator == "training"}
+    screened = {r.request.architecture for r in with_dps.records if r.request.estimator == PROXIES[0]}
+    assert len(seen & trained) >= 20
+    assert len(seen) < len(screened) / 2
+
+
+def test_without_adaptation_all_sources_count_alike(toy: Space, oracle: Any) -> None:
+    weights = adapted("none", toy, oracle).strategy.weights
+    assert weights == dict.fromkeys(SOURCES, 1 / len(SOURCES))
+
+
+def test_a_search_for_recipes_is_part_of_the_budget(toy: Space, oracle: Any) -> None:
+    """Under a clock, regressions of labelled networks keep to their share, which the trainings give up."""
+    problem = Problem(toy, budget=Budget(minutes=10, workers=2))
+    strategy, answers = Cascade(problem), oracle(problem)
+    strategy.adapt, answers.price = "dps", 0.3
+    asked = {r.request for r in answers.drive(strategy) if r.request.estimator.startswith("eproxy:")}
+    labelled = strategy.few_shot.labelled
+    seconds = 0.3 * sum(request.architecture in labelled for request in asked)
+    assert 0 < seconds <= DPS_SHARE * 2 * problem.budget.search_seconds
+    assert strategy._count() < Cascade(problem)._count()

@@ -6,6 +6,7 @@ import pytest
 
 import nassay
 from nassay.errors import InfeasibleError, StudyBusyError, StudyStoppedError, UserError
+from nassay.strategies import adaptation
 from nassay.studies import evaluate as evaluate_module
 from nassay.studies import search as search_module
 from nassay.studies import study as study_module
@@ -201,3 +202,53 @@ def test_other_settings_or_data_in_a_finished_folder_are_refused(finished, make_
         nassay.search(make_images(60), **settings, out=finished.folder, seed=1)
     with pytest.raises(UserError, match="The data has changed"):
         nassay.search(make_images(60, seed=1), **settings, out=finished.folder)
+
+
+# How the cascade adapts -----------------------------------------------------------------------------------------
+
+
+def test_how_it_adapts_is_part_of_the_plan(search, tmp_path):
+    search(strategy="cascade", adapt="none")
+    assert plan_of(tmp_path / "run")["adapt"] == "none"
+    with pytest.raises(UserError, match="another study .adapt was none, now influence"):
+        search(strategy="cascade")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"adapt": "dsp", "strategy": "cascade"}, "adapt must be none, influence or dps, found 'dsp'"),
+        ({"adapt": "dps", "strategy": "random"}, "The strategy random has no phase adapt"),
+    ],
+)
+def test_what_cannot_adapt_is_told(search, settings, message):
+    with pytest.raises(UserError, match=message):
+        search(**settings)
+
+
+def test_a_folder_of_before_there_was_a_choice_goes_on(search, tmp_path):
+    search(strategy="cascade")
+    path = tmp_path / "run" / "plan.json"
+    plan = plan_of(tmp_path / "run")
+    del plan["adapt"]
+    path.write_text(json.dumps(plan))
+    assert search(strategy="cascade").summary["status"] == "finished"
+
+
+def test_the_recipe_found_is_in_the_summary_and_a_replay_finds_it_again(search, tmp_path, monkeypatch):
+    monkeypatch.setattr(adaptation, "MOST_RECIPES", 8)
+    first = search(strategy="cascade", adapt="dps", evaluations=16).summary
+    told = first["adapted"]
+    assert {"proxy", "recipe", "trusted", "expected_rho", "plain_rho", "concordance", "labelled"} <= set(told)
+    assert told["labelled"] >= 8
+    assert not any(":" in gap["estimator"] for gap in first["gaps"])
+    assert [name for name in first["evaluations"] if name.startswith("eproxy")] == ["eproxy"]
+    with sqlite3.connect(tmp_path / "run" / "study.sqlite") as ledger:
+        rows = ledger.execute("select count(*) from evaluations").fetchone()
+        ledger.execute("delete from settings where key in ('state', 'adapted')")
+    ledger.close()
+    again = search(strategy="cascade", adapt="dps", evaluations=16).summary
+    assert again["adapted"] == told
+    with sqlite3.connect(tmp_path / "run" / "study.sqlite") as ledger:
+        assert ledger.execute("select count(*) from evaluations").fetchone() == rows
+    ledger.close()

@@ -86,6 +86,13 @@ def search(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     image_shape: Annotated[str | None, typer.Option(help="CxHxW to convert images to, such as 3x64x64.")] = None,
     device_profile: DeviceProfileFile = None,
+    adapt: Annotated[
+        str,
+        typer.Option(
+            help="How the cascade learns which cheap scores to believe: none, influence, or dps, which also searches a "
+            "few-shot proxy for this task."
+        ),
+    ] = "influence",
     resume: Annotated[
         Path | None, typer.Option(help="Continue the study of this run folder with its own settings.")
     ] = None,
@@ -120,6 +127,7 @@ def search(
                 workers=workers,
                 device=device,
                 image_shape=parse_shape(image_shape) if image_shape else None,
+                adapt=adapt,
                 device_profile=device_profile,
                 listener=display,
                 started=STARTED,

@@ -117,6 +117,7 @@ class Summary(TypedDict, total=False):
     evaluations: dict[str, Counts]
     failures: list[Failure]
     latency_model: dict[str, Any] | None
+    adapted: dict[str, Any] | None
     seconds: Seconds
     seed: int
     versions: dict[str, str]

@@ -145,6 +145,24 @@ def prediction_sentence(error: Mapping[str, Any]) -> str:
     )
 
 
+def adaptation_sentence(adapted: Mapping[str, Any]) -> str:
+    """What the search for a few-shot proxy has found, and how well it orders networks that it has not seen.
+
+    Args:
+        adapted: proxy, labelled, evaluations, trusted, expected_rho, plain_rho and concordance, or a reason.
+    """
+    if "reason" in adapted:
+        return f"No few-shot proxy was searched: {adapted['reason']}."
+    tried = f"{adapted['evaluations']} recipes on {adapted['labelled']} trained networks"
+    rhos = f"{digits(adapted['expected_rho'])}, plain Eproxy {digits(adapted['plain_rho'])}"
+    if not adapted["trusted"]:
+        return f"Of {tried} none is expected to rank others better than plain Eproxy (Spearman {rhos}); none was used."
+    return (
+        f"The few-shot proxy found among {tried}: {adapted['proxy']}; on networks that it was not chosen by it orders "
+        f"{percent(adapted['concordance'])} of pairs of about the same cost rightly (Spearman {rhos})."
+    )
+
+
 def failure_groups(failures: list[Failure]) -> list[FailureGroup]:
     """Failures with one estimator and one reason together, most frequent first."""
     keys = [(f.get("estimator") or "", f.get("reason") or "no reason recorded") for f in failures]

@@ -30,6 +30,7 @@ from nassay.estimators.predictors.influence import (
 from nassay.estimators.predictors.learning_curve import CurveModel
 from nassay.estimators.proxies.aggregation import log_rank_sum
 from nassay.spaces.base import Architecture
+from nassay.strategies.adaptation import SOURCE, FewShot, few_shot, told
 from nassay.strategies.base import FINALISTS, Plan, Record, Request, Strategy, strategies
 from nassay.strategies.problem import FINAL_EPOCHS
 
@@ -50,6 +51,8 @@ ALIKE = 2.0  # two candidates are held against each other if the costs of their 
 RUNGS = (0.08, 0.3)  # shares of the final training that candidates, and then survivors, are trained to
 ETA = 4  # survivors are a quarter
 BANDS = 3  # of size: proposals and survivors come from each, as short trainings tell little across sizes
+DPS_SHARE = 0.08  # of the search's time for discrete proxy search, where it is wanted
+SHORTLIST = 24  # of the candidates that the other sources propose, the found proxy sees the best
 
 Scores = dict[Architecture, dict[str, float | None]]
 
@@ -64,6 +67,7 @@ class Cascade(Strategy):
         """Screen -> adapt -> climb."""
         self.scores: Scores = {}
         self.trainings: dict[Architecture, Record] = {}
+        self.few_shot: FewShot | None = None
         yield from self._learn_pace()
         yield from self._screen()
         self.phase = "adapt"
@@ -169,6 +173,7 @@ class Cascade(Strategy):
             if not batch:
                 break
             records = records + (yield [Request(a, "training", fidelity) for a in batch])
+        self.adapted = told(self.few_shot) if self.adapt == "dps" else None
         self.random_baseline = next(iter((yield from self.best_measured(self._ranked(drawn), 1))), None)
         return records
 
@@ -199,9 +204,29 @@ class Cascade(Strategy):
         pool = [a for a in self.scores if a not in trained and self._trainable(a)]
         if not pool:
             return []
+        if self.adapt == "dps":
+            return self._of_all_bands((yield from self._by_few_shot(records, pool)), count)
+        return self._of_all_bands(self._by_influence(records, pool), count)
+
+    def _by_influence(self, records: list[Record], pool: list[Architecture]) -> list[Architecture]:
+        """The pool, best first by the weighted sum of ranks."""
         sources, weights = self._sources(records, pool)
-        order = np.argsort(-combined_rank(sources, weights), kind="stable")
-        return self._of_all_bands([pool[i] for i in order], count)
+        return [pool[i] for i in np.argsort(-combined_rank(sources, weights), kind="stable")]
+
+    def _by_few_shot(
+        self, records: list[Record], pool: list[Architecture]
+    ) -> Generator[list[Request], list[Record], list[Architecture]]:
+        """A shortlist of the pool, best first: the found proxy is one more source, too dear to see them all."""
+        if self.few_shot is None:
+            budget = self.problem.budget
+            seconds = None if budget.minutes is None else DPS_SHARE * budget.search_seconds * budget.workers
+            self.few_shot = yield from few_shot(self.problem, self._projected(records), seconds)
+        if self.few_shot is None or not self.few_shot.trusted:
+            return self._by_influence(records, pool)
+        yield from self.few_shot.ask([r.request.architecture for r in records])
+        shortlist = self._of_all_bands(self._by_influence(records, pool), SHORTLIST)
+        yield from self.few_shot.ask(shortlist)
+        return self._by_influence(records, shortlist)
 
     def _of_all_bands(self, ranked: list[Architecture], count: int) -> list[Architecture]:
         """The best of each band of size, and the best of the others, `count` in all, in the given order."""
@@ -220,12 +245,18 @@ class Cascade(Strategy):
         alike = np.abs(sizes[:, None] - sizes[None, :]) < np.log(ALIKE)
         concordances = {s: concordance([self.scores[a][s] for a in trained], truth, alike) for s in SOURCES}
         sources: dict[str, list[float | None]] = {s: [self.scores[a][s] for a in pool] for s in SOURCES}
+        if self.adapt == "none":
+            self.weights = dict.fromkeys(SOURCES, 1 / len(SOURCES))
+            return sources, self.weights
         if len(trained) >= 4:
             features = self._features(trained)
             held_out = held_out_predictions(features, truth, self.problem.seed)
             concordances["surrogate"] = concordance(held_out.tolist(), truth, alike)
             fitted = surrogate(self.problem.seed).fit(features, truth)
             sources["surrogate"] = fitted.predict(self._features(pool)).tolist()
+        if self.few_shot is not None and self.few_shot.trusted:
+            concordances[SOURCE] = self.few_shot.judged(truth_by, alike)
+            sources[SOURCE] = self.few_shot.scores(pool)
         self.weights = influences(concordances, len(trained))
         return sources, self.weights
 
@@ -288,7 +319,8 @@ class Cascade(Strategy):
         budget = self.problem.budget
         if budget.minutes is None:
             return self.problem.candidates()
-        finals = (0.97 - SCREEN_SHARE) * budget.search_seconds * budget.workers / budget.final_seconds
+        dps_share = DPS_SHARE if self.adapt == "dps" else 0.0
+        finals = (0.97 - SCREEN_SHARE - dps_share) * budget.search_seconds * budget.workers / budget.final_seconds
         # n candidates to the first rung, n / ETA of them on to the second
         return budget.trainings(int(finals / (RUNGS[0] + (RUNGS[1] - RUNGS[0]) / ETA)))
 

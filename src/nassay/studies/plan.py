@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from nassay.errors import StudyBusyError, StudyStoppedError, UserError
 from nassay.estimators.devices.profile import DeviceProfile
 from nassay.spaces.base import spaces
-from nassay.strategies.base import strategies
+from nassay.strategies.base import ADAPTATIONS, Strategy, strategies
 from nassay.strategies.problem import Budget, Constraints
 from nassay.tasks.base import Task
 
@@ -45,6 +45,7 @@ class Plan:
         threads: computing threads of each.
         device: torch device name.
         image_shape: (C, H, W) that images are converted to, or None to let the data decide.
+        adapt: how the cascade learns which cheap sources to believe.
         device_profile: identity of the profile of the device that the limit on latency is for; None for this machine.
     """
 
@@ -60,6 +61,7 @@ class Plan:
     threads: int
     device: str
     image_shape: tuple[int, int, int] | None = None
+    adapt: str = Strategy.adapt
     device_profile: str | None = None
 
     def __post_init__(self) -> None:
@@ -70,6 +72,10 @@ class Plan:
             raise UserError("minutes must be finite; a search ends by its budget.")
         if self.seed < 0:
             raise UserError(f"seed must not be negative, found {self.seed}.")
+        if self.adapt not in ADAPTATIONS:
+            raise UserError(f"adapt must be {', '.join(ADAPTATIONS[:-1])} or {ADAPTATIONS[-1]}, found {self.adapt!r}.")
+        if self.adapt != Strategy.adapt and "adapt" not in strategies[self.strategy].target.phases:
+            raise UserError(f"The strategy {self.strategy} has no phase adapt; leave adapt = {self.adapt!r} out.")
 
     @property
     def budget(self) -> Budget:

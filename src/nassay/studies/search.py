@@ -36,6 +36,7 @@ def search(
     workers: int | None = None,
     device: str = "auto",
     image_shape: tuple[int, int, int] | None = None,
+    adapt: str = "influence",
     device_profile: str | Path | None = None,
     listener: Listener | None = None,
     started: float | None = None,
@@ -57,6 +58,8 @@ def search(
         workers: parallel trainings; the number of cores by default, one on CUDA.
         device: `auto`, `cpu` or `cuda`.
         image_shape: (C, H, W) to convert images to; None lets the data decide.
+        adapt: how the cascade learns which cheap sources to believe: `none` believes all alike, `influence` weighs each
+            by how it orders what was trained, `dps` also searches a few-shot proxy for this very task.
         device_profile: file of `nassay device`; latencies are then that device's, by a model, not this machine's.
         listener: hears of progress.
         started: `time.perf_counter()` at which the budget began; now by default.
@@ -85,6 +88,7 @@ def search(
         threads=threads_each(workers, usable_cores()) if workers > 0 else 1,
         device=device,
         image_shape=image_shape,
+        adapt=adapt,
         device_profile=profile.identity if profile else None,
     )
     task = task_from(data, seed=seed, image_shape=image_shape)

@@ -14,7 +14,7 @@ from nassay.errors import NassayError
 from nassay.estimators.analytic import Analytic
 from nassay.estimators.base import Estimate, Fidelity
 from nassay.estimators.devices.profile import DeviceProfile
-from nassay.reports.findings import prediction_sentence
+from nassay.reports.findings import adaptation_sentence, prediction_sentence
 from nassay.spaces.base import Architecture, Space, spaces
 from nassay.strategies.base import Record, Request, Strategy, ranked, strategies
 from nassay.strategies.problem import Problem
@@ -68,6 +68,7 @@ class Study:
         model = self.device.latency if self.device else None
         self.problem = Problem(self.space, plan.constraints, plan.budget, seed=plan.seed, latency_model=model)
         self.strategy: Strategy = strategies[plan.strategy].target(self.problem)
+        self.strategy.adapt = plan.adapt
         self.best: float | None = None
         with ExitStack() as stack:
             self.ledger = Ledger.in_folder(folder)
@@ -125,6 +126,9 @@ class Study:
         if phase == "feasible" and model is not None:
             self.ledger.put("latency model", asdict(model.error))
             self.listener.message("  " + prediction_sentence(asdict(model.error)))
+        if self.strategy.adapted is not None and phase == "adapt":
+            self.ledger.put("adapted", self.strategy.adapted)
+            self.listener.message("  " + adaptation_sentence(self.strategy.adapted))
         for g in measured_gaps(self.ledger.records(), self.plan.seed):
             if g["kendall_tau"] is not None and g["ci_low"] is not None:
                 interval = f"95 % interval {g['ci_low']:+.2f} to {g['ci_high']:+.2f}, n {g['n']}"

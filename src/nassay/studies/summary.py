@@ -35,6 +35,7 @@ def summarize(ledger: Ledger, plan: Plan) -> dict[str, Any]:
         "gaps": measured_gaps(records, plan.seed),
         "evaluations": by_estimator(records),
         "latency_model": ledger.get("latency model"),
+        "adapted": ledger.get("adapted"),
         "failures": [
             {"architecture": r["architecture"], "estimator": r["estimator"], "reason": r["reason"]}
             for r in records
@@ -57,7 +58,8 @@ def measured_gaps(records: Sequence[Row], seed: int) -> list[dict[str, Any]]:
     """Every cheap estimator against training, on this very task, best first.
 
     Proxies and counts are held against the trainings at the lowest bound, which the most architectures have; each
-    bound of training is held against the next higher one.
+    bound of training is held against the next higher one. Recipes that were tried for these very trainings are left
+    out: what they are worth elsewhere is told by the search for them.
     """
     trainings = _by_bound(records)
     if not trainings:
@@ -65,7 +67,8 @@ def measured_gaps(records: Sequence[Row], seed: int) -> list[dict[str, Any]]:
     bounds = list(trainings)
     lowest = bounds[0]
     reports = []
-    for name in dict.fromkeys(r["estimator"] for r in records if r["estimator"] not in NOT_PROXIES):
+    names = dict.fromkeys(r["estimator"] for r in records)
+    for name in [n for n in names if n not in NOT_PROXIES and not n.startswith(("eproxy:", "supernet:"))]:
         reports.append(_gap(name, lowest, _values(records, name), trainings[lowest], seed))
     for low, high in zip(bounds, bounds[1:], strict=False):
         reports.append(_gap(_at(low), high, trainings[low], trainings[high], seed))

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from nassay.errors import UserError
-from nassay.estimators.predictors.dps import Found, Halves, Losses, search_recipe
+from nassay.estimators.predictors.dps import HALVES, Found, Halves, Losses, search_recipe
 from nassay.estimators.proxies.eproxy_recipe import PLAIN, Recipe
 
 N = 20
@@ -102,6 +102,19 @@ def test_halves_have_no_architecture_in_common_and_rho_is_spearman_s() -> None:
     first, _ = halves.rhos(scores)
     row = halves._firsts[0]
     assert first[0] == pytest.approx(-spearmanr(np.array(scores)[row], row).statistic)
+
+
+def test_scores_of_unseen_halves_are_by_the_recipe_that_ranks_the_other_half_best() -> None:
+    """Losses are a formula of recipe and network, so a score tells which recipe gave it."""
+    result = found(World(), evaluations=30)
+    halves = Halves(TRUTH, 0)
+    assert result.unseen.shape == (2 * HALVES, N)
+    known = ~np.isnan(result.unseen)
+    for row, (seen, unseen) in enumerate(zip(halves._firsts, halves._seconds, strict=True)):
+        assert set(np.flatnonzero(known[row])) == set(unseen)
+        assert set(np.flatnonzero(known[row + HALVES])) == set(seen)
+    rhos = [-spearmanr(row[k], np.array(TRUTH)[k]).statistic for row, k in zip(result.unseen, known, strict=True)]
+    assert np.mean(rhos) == pytest.approx(result.expected)
 
 
 def test_the_result_is_plain_data() -> None:

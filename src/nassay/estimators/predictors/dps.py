@@ -52,6 +52,8 @@ class Found:
         plain: mean rho of plain Eproxy on the same halves.
         evaluations: recipes that were tried, plain Eproxy not counted.
         history: text and fitness of each recipe, in order, plain Eproxy first.
+        unseen: (64, n) scores, smaller is better, that the recipe which ranks one half best gives to the other half;
+            NaN on the half that it was chosen by. What `expected` is made of.
     """
 
     recipe: Recipe
@@ -61,6 +63,7 @@ class Found:
     plain: float
     evaluations: int
     history: tuple[tuple[str, float], ...] = field(repr=False, default=())
+    unseen: np.ndarray = field(repr=False, compare=False, default_factory=lambda: np.empty((0, 0)))
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -106,6 +109,16 @@ class Halves:
         """
         found = [_spearman(-np.asarray(scores)[half], self._truth[half]) for half in (self._firsts, self._seconds)]
         return found[0], found[1]
+
+    def crossed(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """(64, n): of (32, n) `first` the second halves, then of `second` the first ones; NaN elsewhere."""
+        crossed = np.full((2 * HALVES, len(self._truth)), np.nan)
+        for rows, scores, halves in (
+            (slice(HALVES), first, self._seconds),
+            (slice(HALVES, None), second, self._firsts),
+        ):
+            np.put_along_axis(crossed[rows], halves, np.take_along_axis(scores, halves, axis=1), axis=1)
+        return crossed
 
     def rho(self, scores: Sequence[float]) -> float:
         """Spearman's rho of (n,) scores, smaller is better, on all architectures."""
@@ -191,7 +204,7 @@ class _Tried:
         split = np.arange(first.shape[1])
         unseen = np.concatenate([second[first.argmax(0), split], first[second.argmax(0), split]])
         plain = float(np.concatenate([first[0], second[0]]).mean())
-        best = int(np.argmax(self._fitness))
+        best, scores = int(np.argmax(self._fitness)), np.array(self._scores)
         return Found(
             self._recipes[best],
             self._fitness[best],
@@ -200,6 +213,7 @@ class _Tried:
             plain,
             len(self._recipes) - 1,
             tuple(zip(map(str, self._recipes), self._fitness, strict=True)),
+            self._halves.crossed(scores[first.argmax(0)], scores[second.argmax(0)]),
         )
 
 
