@@ -1,7 +1,7 @@
 """A toy space, and an oracle that answers a strategy's requests by formulas: no network is trained or measured."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -14,8 +14,12 @@ import pytest
 from pyarrow import parquet
 from torch import nn
 
+from nassay.estimators.analytic import Analytic
 from nassay.estimators.base import Estimate, Fidelity
-from nassay.spaces.base import Architecture, Graph, Layout, Piece, Space
+from nassay.estimators.devices.on_device import FORMAT, VERSION
+from nassay.estimators.devices.operator_table import Operator, operators
+from nassay.estimators.devices.profile import EMPTY
+from nassay.spaces.base import Architecture, Graph, Layout, Piece, Space, spaces
 from nassay.spaces.nb201 import NB201
 from nassay.strategies import Problem, Record, Request, Strategy
 from nassay.studies import bench_folder
@@ -196,3 +200,48 @@ def bench_workers(monkeypatch: pytest.MonkeyPatch) -> type[BenchWorkersHere]:
     monkeypatch.setattr(BenchWorkersHere, "started", [])
     monkeypatch.setattr(bench_folder, "Executor", BenchWorkersHere)
     return BenchWorkersHere
+
+
+DEVICE_SHAPE, OVERHEAD_MS = (1, 8, 8), 0.005
+
+
+def operator_ms(operator: Operator) -> float:
+    """A microsecond for each thousand MACs, and two for anything."""
+    return 0.002 + 1e-6 * operator.macs
+
+
+@pytest.fixture(scope="session")
+def device_form() -> Callable[..., dict[str, Any]]:
+    """device_form(networks=12, speed=1.0, operators=True, **changes) -> the content of a profile's file.
+
+    A network takes 0.03 ms and 0.7 of what its operators take alone; every third is held out.
+    """
+
+    def make(networks: int = 12, speed: float = 1.0, tabled: bool = True, seed: int = 0, **changes: Any) -> Any:
+        space = spaces["nb201"].target(DEVICE_SHAPE, 10)
+        rng, analytic = np.random.default_rng(seed), Analytic.of(space)
+        drawn: dict[Any, None] = {}
+        while len(drawn) < networks:
+            drawn[space.sample(rng)] = None
+        found = {a: operators(analytic.profile(a)) for a in drawn}
+        rows: list[Mapping[str, Any]] = []
+        for i, (a, known) in enumerate(found.items()):
+            ms = speed * (0.03 + 0.7 * sum(map(operator_ms, known)))
+            rows.append({"architecture": space.to_string(a), "held_out": i % 3 == 2, "median_ms": ms})
+        every = sorted({o for known in found.values() for o in known})
+        timed = [{**o.to_json(), "median_ms": speed * (operator_ms(o) + OVERHEAD_MS)} for o in every]
+        empty = {**EMPTY.to_json(), "median_ms": speed * OVERHEAD_MS}
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "device": {"name": "board", "processor": "formula", "runtime": "none", "threads": 1, "cores": 1,
+                       "load_average": None},
+            "energy": {"source": None, "reason": "there is no RAPL counter"},
+            "space": "nb201",
+            "input_shape": list(DEVICE_SHAPE),
+            "classes": 10,
+            "operators": [empty, *timed] if tabled else [],
+            "networks": rows,
+        } | changes  # fmt: skip
+
+    return make

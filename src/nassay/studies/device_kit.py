@@ -98,7 +98,7 @@ def _model(
         nodes,
         operation,
         [onnx.helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, [1, *shape])],
-        [onnx.helper.make_tensor_value_info(nodes[-1].output[0], onnx.TensorProto.FLOAT, None)],
+        [onnx.helper.make_tensor_value_info(nodes[-1].output[0], onnx.TensorProto.FLOAT, [None] * (len(shape) + 1))],
         [onnx.numpy_helper.from_array(c, name) for c, name in zip(constants, names, strict=True)],
     )
     # versions that the runtimes of some years ago read, as boards have them

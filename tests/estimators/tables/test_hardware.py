@@ -71,7 +71,7 @@ def test_an_unknown_table_and_a_missing_file(tmp_path):
         HardwareTable("help", tmp_path)
 
 
-def test_the_published_agree_where_they_overlap(published):
+def test_the_published_tables_agree_where_they_overlap(published):
     """HELP took raspi4, pixel3, eyeriss and fpga from HW-NAS-Bench."""
     ours, theirs = HardwareTable("help", published), HardwareTable("hwnasbench", published)
     assert len(ours.devices()) == 27
