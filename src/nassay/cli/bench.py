@@ -1,4 +1,4 @@
-"""`nassay bench proxies | zero-shot`: zero-cost proxies held against tabular benchmarks."""
+"""`nassay bench proxies | zero-shot | search`: proxies and strategies held against tabular benchmarks."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from nassay.cli.options import EXIT_CODES, Json, Seed, print_json
 
 bench = typer.Typer(
-    help="Hold zero-cost proxies against the trained accuracies of tabular benchmarks.",
+    help="Hold zero-cost proxies and search strategies against the trained accuracies of tabular benchmarks.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -85,3 +85,52 @@ def zero_shot(
     from nassay.cli.bench_output import print_zero_shot
 
     print_zero_shot(result.folder, result.summary)
+
+
+@bench.command(epilog=EXIT_CODES)
+def search(
+    table: Annotated[str, typer.Option(help="Tabular benchmark, such as nasbench201.")],
+    dataset: Annotated[str | None, typer.Option(help="One of its data sets, such as cifar10; else the first.")] = None,
+    strategies: Annotated[
+        str, typer.Option(help="Comma-separated names, see `nassay list strategies`; random is always there.")
+    ] = "random,local_search,evolution",
+    seeds: Annotated[int, typer.Option(min=1, help="Races of each strategy.")] = 30,
+    evaluations: Annotated[int, typer.Option(min=4, help="Whole trainings that a race may pay for.")] = 200,
+    simulate_time: Annotated[
+        bool, typer.Option("--simulate-time", help="Judge by simulated training seconds, too.")
+    ] = False,
+    scores: Annotated[
+        Path | None,
+        typer.Option(help="Run folder of `nassay bench proxies` with zero-cost scores; else published ones."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder. By default one under runs/ for this benchmark.")] = None,
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Race search strategies on a benchmark: its recorded trainings are replayed, so that thirty seeds take seconds.
+
+    Strategies see the validation metric; the test metric decides about the curve of the incumbent's regret. The run
+    folder then holds report.html, summary.json, curves.csv and every race in study.sqlite: the same command continues,
+    and another strategy races alone.
+    """
+    from nassay.cli.display import Display
+    from nassay.studies.arena_bench import bench_search
+
+    with Display() as display:
+        result = bench_search(
+            table,
+            dataset,
+            strategies=strategies,
+            seeds=seeds,
+            evaluations=evaluations,
+            simulate_time=simulate_time,
+            scores=scores,
+            out=out,
+            workers=workers,
+            listener=display,
+        )
+    if as_json:
+        return print_json({"folder": str(result.folder), **result.summary})
+    from nassay.cli.bench_output import print_arena
+
+    print_arena(result.folder, result.summary)

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from nassay.reports.arena_tables import arena_headline, arena_table
 from nassay.reports.bench_tables import bench_headline, bench_table, bench_title, overview_table
 
 WIDTH = 150  # of the table where there is no terminal
@@ -30,6 +31,14 @@ def print_zero_shot(folder: Path, summary: dict[str, Any]) -> None:
     for sentence in summary["absent"]:
         console.print(Text(f"Left out: {sentence}"))
     console.print(Text(f"Files: {folder}/report.html, summary.json, and a folder for each benchmark"))
+
+
+def print_arena(folder: Path, summary: dict[str, Any]) -> None:
+    """Strategies on one benchmark: headline, table, where the files are."""
+    console = _console()
+    console.print(Text(arena_headline(summary), style="bold"))
+    console.print(arena_table(summary))
+    console.print(Text(f"Files: {folder}/report.html, summary.json, curves.csv"))
 
 
 def _console() -> Console:

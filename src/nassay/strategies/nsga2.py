@@ -38,22 +38,24 @@ class NSGA2(Strategy):
         while len(history) < count and (individuals := algorithm.ask()) is not None:
             individuals = individuals[: count - len(history)]
             asked = [_architecture(self.problem, x) for x in individuals.get("X")]
+            costs = yield [Request(a, "macs") for a in asked]
             records = yield [Request(a, "training", fidelity) for a in asked]
             history += records
             if self.random_baseline is None:
                 drawn = [r.request.architecture for r in ranked(records) if r.value is not None]
                 self.random_baseline = next(iter((yield from self.best_measured(drawn, 1))), None)
-            individuals.set("F", self._objectives(records, history))
+            individuals.set("F", _objectives(records, costs, history))
             algorithm.tell(infills=individuals)
         best = [r.request.architecture for r in ranked(history) if r.value is not None]
         return (yield from self.best_measured(best, FINALISTS))
 
-    def _objectives(self, records: list[Record], history: list[Record]) -> np.ndarray:
-        """(n, 2): metric and multiply-accumulates, smaller is better; a failure is worse than everything so far."""
-        worst = min((r.value for r in history if r.value is not None), default=0.0) - 1.0
-        metric = [-(worst if r.value is None else r.value) for r in records]
-        macs = [float(self.problem.profile(r.request.architecture).macs) for r in records]
-        return np.column_stack([metric, macs])
+
+def _objectives(records: list[Record], costs: list[Record], history: list[Record]) -> np.ndarray:
+    """(n, 2): metric and multiply-accumulates, smaller is better; a failure is worse than everything so far."""
+    worst = min((r.value for r in history if r.value is not None), default=0.0) - 1.0
+    dearest = max((r.value for r in costs if r.value is not None), default=0.0) + 1.0
+    metric = [-(worst if r.value is None else r.value) for r in records]
+    return np.column_stack([metric, [dearest if r.value is None else r.value for r in costs]])
 
 
 def _algorithm(problem: Problem, first: list[Architecture], generations: int) -> Any:

@@ -11,7 +11,7 @@ What a strategy sees, and what it pays:
   have no value. Training to the same schedule again costs nothing.
 - The test metric decides about the incumbent's curve only. The incumbent is the best by validation among those that
   were trained longest so far.
-- Zero-cost scores are those of `arena_scores`; parameters and multiply-accumulates are counted.
+- Zero-cost scores are those of `arena_scores`; parameters and multiply-accumulates are the table's, or counted.
 - When the strategy is done, its finalists are trained to the end if the budget allows. A request over the budget ends
   the race.
 
@@ -115,7 +115,7 @@ class Arena:
         self.best_test = max(self.test.values())
         self.scores = ArenaScores(opened, self.dataset, scores)
         self._scale = 0.01 if self.unit == "percent" else 1.0
-        self._counts = Analytic.of(self.space)
+        self._counts = {name: _published_counts(opened, self.dataset, name) for name in ("params", "macs")}
         self._estimates: dict[tuple[Architecture, int], Estimate] = {}
         self.position = lru_cache(maxsize=None)(self._position)
 
@@ -161,8 +161,13 @@ class Arena:
             place = self.position(request.fidelity)
             return _REDUCED if place is None else self.trained(self.known(request.architecture), place)
         if name in COUNTS:
-            return Estimate.of(self._counts.totals(request.architecture)[name])
+            return self._counted(self.space.canonical(request.architecture), name)
         return self.scores.estimate(self.space.canonical(request.architecture), name)
+
+    def _counted(self, architecture: Architecture, name: str) -> Estimate:
+        """The table's own count, else ours."""
+        published = self._counts.get(name, {}).get(architecture)
+        return Estimate.of(Analytic.of(self.space).totals(architecture)[name] if published is None else published)
 
     def known(self, architecture: Architecture) -> Architecture:
         """The architecture's canonical form, which the table's values are kept by."""
@@ -284,6 +289,14 @@ def race(
     """One strategy with one seed on a table; see `Arena`, which is worth keeping over several races."""
     prepared = arena if isinstance(arena, Arena) else Arena(arena, dataset)
     return prepared.race(strategy, seed=seed, evaluations=evaluations)
+
+
+def _published_counts(table: Table, dataset: str, name: str) -> dict[Architecture, float]:
+    """Parameters or multiply-accumulates that a table has; empty where it has none."""
+    try:
+        return table.costs(name, dataset)
+    except UserError:
+        return {}
 
 
 _REDUCED = Estimate.failed("no table has trainings with reduced channels, resolution or samples", curve=[])
