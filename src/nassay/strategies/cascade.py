@@ -36,17 +36,18 @@ from nassay.strategies.problem import FINAL_EPOCHS
 
 PROXIES = ("az_expressivity", "az_progressivity", "az_trainability", "az_complexity", "synflow", "naswot")
 SOURCES = (*PROXIES, "params")  # the number of parameters is counted, not asked for
-SCREEN_SHARE = 0.06  # of the search's time
+COUNT_SHARE, SCREEN_SHARE = 0.05, 0.06  # of the search's time: to draw and count candidates, to score some of them
+COUNTED, SCREENED = 4, 8  # without a clock: draws for a scored candidate, scored candidates for a trained one
 DRAWN = 64  # candidates of all sizes that show what the space offers
 HOPELESS = 500  # untrainable draws in a row that end the screen
 PACED = 12  # networks whose pace of training is measured
 FEWEST_EPOCHS, FEWEST_STEPS = 12, 1000  # that the finish should give a candidate
 WIDEST = 6  # the fastest candidates get at most so many times the fewest epochs
-SAMPLING_SECONDS = 0.06  # to draw and count a candidate; measured by benchmarks/screening_speed.py
+SAMPLING_SECONDS = 0.03  # to draw and count a candidate; measured by benchmarks/screening_speed.py
 FIRST = 8  # candidates whose price decides how many are screened
-CHUNK = 32  # mutants of the best that join the screened at a time
+CHUNK = 32  # mutants of the best that are scored at a time, out of four times as many
 LARGEST_SCREEN = 4096
-TRUSTED, LARGEST, BLIND = 0.2, 0.2, 0.1  # shares: the screen's best, and the most parameters, of every size; any
+TRUSTED, LARGEST, BLIND = 0.15, 0.25, 0.1  # shares: the screen's best, and the most parameters, of every size; any
 ALIKE = 2.0  # two candidates are held against each other if the costs of their training differ by less than this
 RUNGS = (0.08, 0.3)  # shares of the final training that candidates, and then survivors, are trained to
 ETA = 4  # survivors are a quarter
@@ -117,19 +118,34 @@ class Cascade(Strategy):
     # 2. Screen -----------------------------------------------------------------------------------------------------
 
     def _screen(self) -> Generator[list[Request], list[Record], None]:
-        """Score random trainable candidates; the first ones' price decides how many the time allows."""
-        stream = self._trainable_stream()
-        seconds = yield from self._score(list(islice(stream, FIRST)))
-        wanted = 16 * self.problem.candidates()
-        if self.problem.budget.minutes is not None:
-            budget = self.problem.budget
-            price = seconds / FIRST / budget.workers + SAMPLING_SECONDS
-            wanted = int(min(LARGEST_SCREEN, SCREEN_SHARE * budget.search_seconds / price))
-        while len(self.scores) < wanted:
-            chunk = list(islice(stream, min(CHUNK * 4, wanted - len(self.scores))))
-            if not chunk:
-                return
-            yield from self._score(chunk)
+        """Count many random candidates, score some; the price of the first scores decides how many the time allows."""
+        wanted = SCREENED * self.problem.candidates()
+        draws = COUNTED * wanted
+        budget = self.problem.budget
+        if budget.minutes is not None:
+            draws = int(COUNT_SHARE * budget.search_seconds / SAMPLING_SECONDS)
+        counted = list(islice(self._trainable_stream(), max(FIRST, min(LARGEST_SCREEN, draws))))
+        first = self._half_rich(counted, FIRST)
+        seconds = yield from self._score(first)
+        if budget.minutes is not None and first:
+            price = seconds / len(first) / budget.workers
+            wanted = int(SCREEN_SHARE * budget.search_seconds / max(price, 1e-3))
+        if wanted > len(first):
+            yield from self._score(self._half_rich(counted, wanted))
+
+    def _half_rich(self, candidates: Sequence[Architecture], count: int) -> list[Architecture]:
+        """About `count` of the candidates, of all sizes: of every group of neighbours in size the one with the most
+        parameters, the plain count that is hard to beat (arXiv:2307.01998), and another one by chance.
+        """
+        rng = self.problem.rng(f"half rich {len(self.scores)} {len(candidates)}")
+        by_size = self._by_size(candidates)
+        chosen: list[Architecture] = []
+        for members in np.array_split(np.arange(len(by_size)), max(1, count // 2)):
+            group = [by_size[i] for i in members]
+            richest = max(group, key=lambda a: self.problem.profile(a).params, default=None)
+            others = [a for a in group if a != richest]
+            chosen += ([richest] if richest else []) + ([others[rng.integers(len(others))]] if others else [])
+        return chosen
 
     def _trainable_stream(self) -> Iterator[Architecture]:
         """Random candidates that the finish can train, until too many in a row are not."""
@@ -198,8 +214,9 @@ class Cascade(Strategy):
         """The best untrained candidates of each band, by weighted ranks; mutants of the best trained are among them."""
         rng = self.problem.rng(f"propose {len(records)}")
         parents = self._of_all_bands(self._ranked(records), max(BANDS, len(records) // 4))
-        mutants = [self.problem.space.mutate(a, rng) for a in islice(cycle(parents), CHUNK)]
-        yield from self._score([a for a in mutants if self.problem.admits(a) and self._trainable(a)])
+        mutants = dict.fromkeys(self.problem.space.mutate(a, rng) for a in islice(cycle(parents), COUNTED * CHUNK))
+        fit = [a for a in mutants if a not in self.scores and self.problem.admits(a) and self._trainable(a)]
+        yield from self._score(self._half_rich(fit, CHUNK))
         trained = {r.request.architecture for r in records}
         pool = [a for a in self.scores if a not in trained and self._trainable(a)]
         if not pool:
@@ -319,8 +336,8 @@ class Cascade(Strategy):
         budget = self.problem.budget
         if budget.minutes is None:
             return self.problem.candidates()
-        dps_share = DPS_SHARE if self.adapt == "dps" else 0.0
-        finals = (0.97 - SCREEN_SHARE - dps_share) * budget.search_seconds * budget.workers / budget.final_seconds
+        screen = COUNT_SHARE + SCREEN_SHARE + (DPS_SHARE if self.adapt == "dps" else 0.0)
+        finals = (0.97 - screen) * budget.search_seconds * budget.workers / budget.final_seconds
         # n candidates to the first rung, n / ETA of them on to the second
         return budget.trainings(int(finals / (RUNGS[0] + (RUNGS[1] - RUNGS[0]) / ETA)))
 
