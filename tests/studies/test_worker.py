@@ -129,6 +129,18 @@ def test_a_full_disk_is_not_the_candidates_fault(bench, network, monkeypatch):
         answer(bench, job_of(network, epochs=1))
 
 
+def test_scores_of_graphs_stand_beside_those_of_networks(bench):
+    space = bench.space("nb201")
+    cells = [space.smallest(), Architecture("nb201", (3,) * 6)]
+    job = {"kind": "score", "space": "nb201", "choices": [list(a.choices) for a in cells]}
+    both = answer(bench, job | {"proxies": ["paths", "l2_norm"]})
+    assert [list(scores) for scores in both] == [["l2_norm", "paths"]] * 2
+    graphs = answer(bench, job | {"proxies": ["paths"]})
+    assert [scores["paths"]["value"] for scores in graphs] == [scores["paths"]["value"] for scores in both]
+    assert graphs[0]["paths"]["value"] == 0.0  # one way, without a weight
+    assert graphs[1]["paths"]["value"] > 0
+
+
 def test_scores_are_in_the_order_of_the_architectures(bench, network):
     larger = Architecture("resnet", tuple(c + 1 for c in network.choices))
     job = {"kind": "score", "space": "resnet", "proxies": ["synflow", "naswot"]}

@@ -15,6 +15,7 @@ from nassay.estimators.proxies import Batch, ProxyScorer
 from nassay.estimators.supernets import SuperNet
 from nassay.estimators.supernets.methods import super_training
 from nassay.estimators.supernets.training import SuperTraining
+from nassay.estimators.topology import TopologyScorer, topologies
 from nassay.estimators.training import Training
 from nassay.spaces.base import Architecture, Space, spaces
 from nassay.tasks.base import Task, tasks
@@ -115,11 +116,14 @@ class Bench:
         return self.folder / "checkpoints" / f"{name}.pt"
 
     def score(self, space: str, choices: list[list[int]], proxies: list[str]) -> list[dict[str, Estimate]]:
-        """All asked proxies of several architectures, each network probed once."""
-        wanted = tuple(proxies)
-        if wanted not in self._scorers:
+        """All asked scores of several architectures, each network probed once; graphs alone where that is enough."""
+        architectures = [Architecture(space, tuple(c)) for c in choices]
+        wanted = tuple(name for name in proxies if name not in topologies)
+        if wanted and wanted not in self._scorers:
             self._scorers[wanted] = ProxyScorer(self.space(space), self._batch(), wanted, seed=self.seed)
-        return self._scorers[wanted].score_all([Architecture(space, tuple(c)) for c in choices])
+        probed = self._scorers[wanted].score_all(architectures) if wanted else [{} for _ in architectures]
+        read = TopologyScorer(self.space(space), [name for name in proxies if name in topologies])
+        return [one | other for one, other in zip(probed, read.score_all(architectures), strict=True)]
 
     def _batch(self) -> Batch:
         """A fixed random batch of the training split, prepared as networks see it."""

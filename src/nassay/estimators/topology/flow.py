@@ -6,7 +6,7 @@ the same signals are one; two convolutions are not, their weights differ. So a p
 distinct sequence of operations from input to output.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nassay.estimators.proxies.base import Unmeasurable
 from nassay.estimators.topology.operations import Operation, operation
@@ -23,11 +23,13 @@ class Flow:
         operations: what makes signal 1, 2, ... (signal 0 is the input), sources before what reads them.
         sources: the signals that each of them reads, at least one.
         output: the signals that the output sums up or concatenates.
+        labels: how the graph named the operations; not part of what is compared.
     """
 
     operations: tuple[Operation, ...]
     sources: tuple[frozenset[int], ...]
     output: frozenset[int]
+    labels: tuple[str, ...] = field(default=(), compare=False)
 
 
 def flow(graph: Graph) -> Flow:
@@ -42,6 +44,7 @@ def flow(graph: Graph) -> Flow:
         incoming[target].append(source)
     carried = [frozenset({INPUT})]
     made: dict[tuple[Operation, frozenset[int], int], int] = {}
+    labels: dict[int, str] = {}
     for node, label in enumerate(graph.labels[1:], start=1):
         found = operation(label)
         read = frozenset[int]().union(*(carried[i] for i in incoming[node]))
@@ -51,7 +54,10 @@ def flow(graph: Graph) -> Flow:
             carried.append(read)
         else:
             copy = node if found.convolutions else 0
-            carried.append(frozenset({made.setdefault((found, read, copy), len(made) + 1)}))
+            signal = made.setdefault((found, read, copy), len(made) + 1)
+            labels.setdefault(signal, label)
+            carried.append(frozenset({signal}))
     if not carried[-1]:
         raise Unmeasurable("no way leads from input to output")
-    return Flow(tuple(made_by for made_by, _, _ in made), tuple(read for _, read, _ in made), carried[-1])
+    operations, sources = tuple(made_by for made_by, _, _ in made), tuple(read for _, read, _ in made)
+    return Flow(operations, sources, carried[-1], tuple(labels.values()))
