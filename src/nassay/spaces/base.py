@@ -276,6 +276,7 @@ spaces: Registry[type[Space]] = Registry(
         "nassay.spaces.nb201",
         "nassay.spaces.tiny201",
         "nassay.spaces.cell64",
+        "nassay.spaces.bypass",
         "nassay.spaces.mobile",
         "nassay.spaces.resnet",
         "nassay.spaces.nb101",

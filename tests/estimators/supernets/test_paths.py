@@ -9,7 +9,7 @@ import torch
 
 from nassay.estimators.base import Fidelity
 from nassay.estimators.supernets import SuperNet
-from nassay.estimators.supernets.paths import RULES, PathTraining
+from nassay.estimators.supernets.paths import PathTraining
 from nassay.spaces.cell64 import Cell64
 from nassay.tasks.base import Task
 from nassay.tasks.classification import task_from
@@ -27,7 +27,7 @@ def supernet(seed: int = 0) -> SuperNet:
 
 
 def training(rule: str = "spos", checkpoint: Path | None = None) -> PathTraining:
-    return PathTraining(supernet(), digits(), RULES[rule], checkpoint=checkpoint)
+    return PathTraining(supernet(), digits(), rule, checkpoint=checkpoint)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_a_step_moves_only_what_is_on_its_path() -> None:
             assert own <= moved if option == path[choice.position] else not own & moved
 
 
-@pytest.mark.parametrize(("rule", "passes"), [("spos", 1), ("fairnas", 4)])
+@pytest.mark.parametrize(("rule", "passes"), [("spos", 1), ("fairnas", 4), ("ordered_dropout", 4)])
 def test_updates_are_counted(rule: str, passes: int) -> None:
     training_ = training(rule)
     for _ in range(3):
@@ -102,3 +102,14 @@ def test_inheriting_changes_nothing(trained: PathTraining) -> None:
     values = [trained.inherit((3, 2, 1), recalibrate=r).value for r in (True, False, True)]
     assert values[0] == values[2]
     assert all(torch.equal(before[name], t) for name, t in trained.averaged.state_dict().items())
+
+
+def test_paths_that_share_a_pass_see_a_part_of_the_batch_each() -> None:
+    """Re-calibrated nothing: in training mode each option's norm sees its own items, as it would alone."""
+    training_ = training("ordered_dropout")
+    x, y = training_._batch(0)
+    loss = training_._backward(x, y)
+    paths, network = training_.paths(0), training_.network
+    outputs = network.paths(x, paths)
+    assert len(paths) == 4
+    assert loss.item() == pytest.approx(training_.task.loss(outputs, y).item(), rel=1e-5)

@@ -25,7 +25,7 @@ METHODS = (*RULES, *RELAXATIONS, *AGENTS)
 def super_training(method: str, network: SuperNet, task: Task, **options: Any) -> SuperTraining:
     """The training of a super-network by one of `METHODS`; see `SuperTraining` for the options."""
     if method in RULES:
-        return PathTraining(network, task, RULES[method], **options)
+        return PathTraining(network, task, method, **options)
     if method in RELAXATIONS:
         return DifferentiableSearch(network, task, RELAXATIONS[method], **options)
     return AgentSearch(network, task, AGENTS[method](network.space.options), **options)

@@ -1,4 +1,7 @@
-"""Training of a super-network by sampled paths: the gradients of all paths of a step make one update."""
+"""Training of a super-network by sampled paths: the gradients of all paths of a step make one update.
+
+Either each path sees the whole batch, one pass each, or all of them share one pass, each its part of the batch.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,14 +11,15 @@ import torch
 from torch import Tensor
 
 from nassay.estimators.supernets.sampling import Path as Choices
-from nassay.estimators.supernets.sampling import strictly_fair, uniform, update_counts
+from nassay.estimators.supernets.sampling import groups, strictly_fair, uniform, update_counts
 from nassay.estimators.supernets.supernet import SuperNet
 from nassay.estimators.supernets.training import SuperTraining
 from nassay.tasks.base import Split, Task
 
 Rule = Callable[[np.random.Generator, Sequence[int]], list[Choices]]
 
-RULES: dict[str, Rule] = {"spos": uniform, "fairnas": strictly_fair}
+RULES: dict[str, Rule] = {"spos": uniform, "fairnas": strictly_fair, "ordered_dropout": groups}
+SHARING = ("ordered_dropout",)  # rules whose paths share one pass
 SHOWN_PATHS = 4  # random sub-networks whose mean accuracy stands for the super-network's on the way
 
 
@@ -25,13 +29,13 @@ class PathTraining(SuperTraining):
     Args:
         network: trained in place.
         task: data, loss and metric.
-        rule: draws the paths of a step, from a generator that depends on (seed, step) alone.
+        rule: name of the rule that draws the paths of a step, from a generator that depends on (seed, step) alone.
         options: see `SuperTraining`.
     """
 
-    def __init__(self, network: SuperNet, task: Task, rule: Rule, **options: Any) -> None:
+    def __init__(self, network: SuperNet, task: Task, rule: str, **options: Any) -> None:
         super().__init__(network, task, **options)
-        self.rule = rule
+        self.rule, self.sharing = RULES[rule], rule in SHARING
         shown = np.random.default_rng([self.seed, 0x5033])
         self.shown = [uniform(shown, network.space.options)[0] for _ in range(SHOWN_PATHS)]
 
@@ -57,6 +61,10 @@ class PathTraining(SuperTraining):
 
     def _backward(self, x: Tensor, y: Tensor) -> Tensor:
         paths = self.paths(self.state.step)
+        if self.sharing:
+            loss = self.task.loss(self.network.paths(x, paths), y)
+            loss.backward()
+            return loss.detach()
         total = torch.zeros((), device=x.device)
         for path in paths:
             loss = self.task.loss(self.network(x, path), y) / len(paths)

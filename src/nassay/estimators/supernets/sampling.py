@@ -21,6 +21,11 @@ def uniform(rng: np.random.Generator, options: Sequence[int]) -> list[Path]:
     return [tuple(int(rng.integers(n)) for n in options)]
 
 
+def groups(rng: np.random.Generator, options: Sequence[int], count: int = 4) -> list[Path]:
+    """Uniform paths for equal parts of one batch (NetAdaptV2's ordered dropout, Yang et al. 2021, arXiv:2104.00031)."""
+    return [uniform(rng, options)[0] for _ in range(count)]
+
+
 def strictly_fair(rng: np.random.Generator, options: Sequence[int]) -> list[Path]:
     """Paths that go through every option of every choice equally often (FairNAS, Chu et al. 2021, arXiv:1907.01845).
 

@@ -66,6 +66,8 @@ class SuperNet(nn.Module):
     def inherited(self, architecture: Architecture) -> dict[str, Tensor]:
         """The weights and buffers of a sub-network, by the names that they have in the network that stands alone.
 
+        Where widths share their filters these are all of them; the network alone has the first ones.
+
         Raises:
             UserError: the architecture is not a point of the space.
         """
@@ -90,5 +92,8 @@ class SuperNet(nn.Module):
         """
         with torch.random.fork_rng(devices=[]):
             network = self.space.build(architecture, width=self.width, head=self._head)
-        network.load_state_dict(self.inherited(architecture))
+        own = network.state_dict()
+        network.load_state_dict(
+            {n: t[tuple(map(slice, own[n].shape))] for n, t in self.inherited(architecture).items()}
+        )
         return network.to(next(self.parameters()).device)

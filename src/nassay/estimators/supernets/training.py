@@ -52,30 +52,40 @@ class SuperTraining(Training):
         for parameter in self.network.parameters():  # a step must find them all: some weights have no gradient in it
             self.optimizer.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
 
-    def inherit(self, choices: Selection, *, items: int | None = LOOK_ITEMS, recalibrate: bool = True) -> Estimate:
-        """The validation metric of a sub-network with inherited weights, the moving average's.
+    def inherit(
+        self,
+        choices: Selection,
+        *,
+        items: int | None = LOOK_ITEMS,
+        recalibrate: bool = True,
+        averaged: bool = True,
+    ) -> Estimate:
+        """The validation metric of a sub-network with inherited weights.
 
         Args:
             choices: the sub-network, an option's index for each choice.
             items: how many validation items to look at; None for all.
             recalibrate: whether its norms get their own statistics, from training images, first.
+            averaged: whether the weights are the moving average, or those of this very step.
         """
         started = time.perf_counter()
         validation = self.task.validation
         split = Split(validation.x[:items], validation.y[:items])
-        value = self.task.metric_of(*self.selected_outputs(choices, split, recalibrate=recalibrate))
+        outputs = self.selected_outputs(choices, split, recalibrate=recalibrate, averaged=averaged)
+        value = self.task.metric_of(*outputs)
         seconds = time.perf_counter() - started
         return Estimate.of(value, seconds=seconds, steps=self.state.step, recalibrated=recalibrate)
 
     def selected_outputs(
-        self, selection: Selection, split: Split, *, recalibrate: bool = True
+        self, selection: Selection, split: Split, *, recalibrate: bool = True, averaged: bool = True
     ) -> tuple[Tensor, Tensor]:
-        """Outputs of a sub-network or mixture on a split, and the targets."""
-        run: Any = partial(self.averaged, selection=selection)
+        """Outputs of a sub-network or mixture on a split, and the targets; see `inherit`."""
+        network = self.averaged if averaged else self.network
+        run: Any = partial(network, selection=selection)
         if not recalibrate:
-            self.averaged.eval()
+            network.eval()
             return self._outputs_of(run, split)
-        with recalibrated(self.averaged, run, self._plain_batches()):
+        with recalibrated(network, run, self._plain_batches()):
             return self._outputs_of(run, split)
 
     def _plain_batches(self) -> list[Tensor]:
