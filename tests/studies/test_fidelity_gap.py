@@ -12,7 +12,8 @@ from nassay.estimators.fidelity_names import fidelity_of
 from nassay.spaces.base import Architecture
 from nassay.studies import fidelity_gap
 from nassay.studies.fidelity_gap import FIDELITIES, REFERENCE, measure_fidelities
-from nassay.studies.fidelity_process import SETTINGS, FidelityBench
+from nassay.studies.fidelity_process import FidelityBench
+from nassay.studies.gap_folder import SETTINGS
 from nassay.studies.plan import save_task
 from nassay.studies.worker import answer
 from nassay.tasks.base import Task

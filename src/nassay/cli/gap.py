@@ -1,4 +1,4 @@
-"""`nassay gap fidelity`: how far cheaper ways to judge networks are from the truth, on your own images."""
+"""`nassay gap fidelity | supernet`: how far cheaper ways to judge networks are from the truth, on your own images."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,20 +13,24 @@ gap = typer.Typer(
     rich_markup_mode=None,
 )
 
-
-@gap.callback()
-def several() -> None:
-    """Keeps `fidelity` a command of its own while it is the only one."""
+Images = Annotated[
+    str,
+    typer.Argument(help="A data set's name (digits), a folder with one sub-folder a class, an .npz or a .csv file."),
+]
+Minutes = Annotated[
+    float | None, typer.Option(help="Begin no training after this much wall-clock; by default all is trained.")
+]
+Out = Annotated[
+    Path | None, typer.Option(help="Run folder. By default one under runs/ for these images, space and seed.")
+]
+Workers = Annotated[int | None, typer.Option(min=1, help="Parallel trainings; by default one for each core.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Shape = Annotated[str | None, typer.Option(help="CxHxW to convert images to, such as 3x64x64.")]
 
 
 @gap.command(epilog=EXIT_CODES)
 def fidelity(
-    data: Annotated[
-        str,
-        typer.Argument(
-            help="A data set's name (digits), a folder with one sub-folder a class, an .npz or a .csv file."
-        ),
-    ],
+    data: Images,
     space: Annotated[str, typer.Option(help="Search space; see `nassay list spaces`.")] = "mobile",
     networks: Annotated[int, typer.Option(min=3, help="Random networks to train at every setting.")] = 20,
     fidelities: Annotated[
@@ -38,18 +42,12 @@ def fidelity(
         ),
     ] = None,
     reference: Annotated[str, typer.Option(help="The setting whose ranking counts as the truth.")] = "c0r0s0e30",
-    minutes: Annotated[
-        float | None, typer.Option(help="Begin no training after this much wall-clock; by default all is trained.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Run folder. By default one under runs/ for these images, space and seed.")
-    ] = None,
+    minutes: Minutes = None,
+    out: Out = None,
     seed: Seed = 0,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Parallel trainings; by default one for each core.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    image_shape: Annotated[str | None, typer.Option(help="CxHxW to convert images to, such as 3x64x64.")] = None,
+    workers: Workers = None,
+    device: Device = "auto",
+    image_shape: Shape = None,
     as_json: Json = False,
 ) -> None:
     """Which shorter training ranks networks as the long one does, and for how much less?
@@ -80,6 +78,77 @@ def fidelity(
     if as_json:
         return print_json({"folder": str(result.folder), **result.summary})
     _print(result.folder, result.summary)
+
+
+@gap.command(epilog=EXIT_CODES)
+def supernet(
+    data: Images,
+    space: Annotated[str, typer.Option(help="A search space that has a super-network.")] = "cell64",
+    method: Annotated[
+        str, typer.Option(help="How super-networks are trained: spos, fairnas, darts, gdas, beta_darts, manas, ...")
+    ] = "spos",
+    architectures: Annotated[int, typer.Option(min=4, help="Architectures to train alone, and to look at.")] = 64,
+    seeds: Annotated[int, typer.Option(min=1, help="Super-networks to train.")] = 3,
+    epochs: Annotated[float, typer.Option(help="Of a stand-alone training.")] = 10.0,
+    supernet_epochs: Annotated[float, typer.Option(help="Of a super-network's training.")] = 40.0,
+    window: Annotated[int, typer.Option(min=0, help="Mini-batches after which everything is looked at again.")] = 16,
+    minutes: Minutes = None,
+    out: Out = None,
+    seed: Seed = 0,
+    workers: Workers = None,
+    device: Device = "auto",
+    image_shape: Shape = None,
+    as_json: Json = False,
+) -> None:
+    """How far are the accuracies that a super-network's sub-networks inherit from what they reach alone?
+
+    Trains random architectures alone with two seeds, and super-networks with several; prints the level gap, the rank
+    gap with its interval and its ceiling, the stability over seeds, epochs and mini-batches, the fairness of updates.
+    The same command goes on where it was stopped. The run folder then holds report.html, summary.json and study.sqlite.
+    """
+    from nassay.cli.display import Display
+    from nassay.cli.main import parse_shape
+    from nassay.studies.supernet_gap import measure_supernet
+
+    with Display() as display:
+        result = measure_supernet(
+            data,
+            space=space,
+            method=method,
+            architectures=architectures,
+            seeds=seeds,
+            epochs=epochs,
+            supernet_epochs=supernet_epochs,
+            window=window,
+            minutes=minutes,
+            out=out,
+            seed=seed,
+            workers=workers,
+            device=device,
+            image_shape=parse_shape(image_shape) if image_shape else None,
+            listener=display,
+        )
+    if as_json:
+        return print_json({"folder": str(result.folder), **result.summary})
+    _print_supernet(result.folder, result.summary)
+
+
+def _print_supernet(folder: Path, summary: dict[str, Any]) -> None:
+    """The measures, each with what it means."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from nassay.cli.tables import wide_console
+    from nassay.reports.supernet_tables import supernet_rows, supernet_title
+
+    console = wide_console()
+    table = Table(title=supernet_title(summary), title_justify="left")
+    for heading in ("measure", "value", "what it is"):
+        table.add_column(heading, justify="right" if heading == "value" else "left")
+    for row in supernet_rows(summary):
+        table.add_row(*row)
+    console.print(table)
+    console.print(Text(f"Files: {folder}/report.html, summary.json, study.sqlite"))
 
 
 def _print(folder: Path, summary: dict[str, Any]) -> None:

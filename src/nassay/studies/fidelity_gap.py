@@ -13,7 +13,6 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,10 +28,10 @@ from nassay.strategies.problem import Problem
 from nassay.studies.clock import Clock
 from nassay.studies.evaluate import Evaluator
 from nassay.studies.executors import Executor, threads_each, usable_cores
-from nassay.studies.fidelity_process import SETTINGS
+from nassay.studies.gap_folder import claim, default_folder, pay, source_of
 from nassay.studies.ledger import Ledger, key_of
 from nassay.studies.listener import Listener
-from nassay.studies.plan import PLAN, locked, refuse_foreign, save_task, write_atomically
+from nassay.studies.plan import locked, write_atomically
 from nassay.studies.search import _device as device_of
 from nassay.tasks.base import Task
 from nassay.tasks.classification import task_from
@@ -103,7 +102,7 @@ def measure_fidelities(
     _check_sides(task, settings)
     plan = {
         "study": "fidelities",
-        "source": data if isinstance(data, str) else str(data) if isinstance(data, Path) else "arrays",
+        "source": source_of(data),
         "task": task.name,
         "space": space,
         "seed": seed,
@@ -112,17 +111,18 @@ def measure_fidelities(
     }
     searched: Space = spaces[space].target(task.input_shape, task.num_outputs)
     drawn = list(islice(Problem(searched, seed=seed).stream("fidelities"), networks))
-    folder = Path(out) if out is not None else _default_folder(plan)
+    folder = Path(out) if out is not None else default_folder(plan)
     with ExitStack() as stack:
         stack.enter_context(locked(folder))
-        _claim(folder, plan, task)
+        claim(folder, plan, task)
         ledger = stack.enter_context(closing(Ledger.in_folder(folder)))
         clock = Clock(ledger)
         stack.callback(clock.touch)
         executor = Executor(folder, workers, threads_each(workers, usable_cores()), device, PROGRAM)
         stack.callback(executor.close)
         evaluator = Evaluator({space: searched}, ledger, executor)
-        _train(evaluator, drawn, settings, clock, minutes, listener or Listener())
+        requests = [Request(a, "training", f) for a in drawn for f in settings.values()]
+        pay(evaluator, requests, clock, minutes, listener or Listener())
         summary = _summary(evaluator, drawn, settings, plan, task, clock)
     write_atomically(folder / SUMMARY, json.dumps(summary, indent=1, allow_nan=False))
     write_atomically(folder / REPORT, render_fidelities(summary))
@@ -146,40 +146,6 @@ def _check_sides(task: Task, settings: dict[str, Fidelity]) -> None:
                 f"The setting {name} would show images of {side} pixels at {side * fidelity.resolution:.1f}; the "
                 f"smallest side is {SMALLEST_SIDE}. Leave it out, or choose a smaller r."
             )
-
-
-class _TimeIsUpError(Exception):
-    """The wall-clock budget is spent."""
-
-
-def _train(
-    evaluator: Evaluator,
-    drawn: Sequence[Architecture],
-    settings: dict[str, Fidelity],
-    clock: Clock,
-    minutes: float | None,
-    listener: Listener,
-) -> None:
-    """Pay for what is missing, until the time is up."""
-    requests = [Request(a, "training", f) for a in drawn for f in settings.values()]
-    began, known = time.perf_counter(), -1
-
-    def progress(done: int, total: int) -> None:
-        nonlocal known
-        known = done if known < 0 else known
-        clock.touch(every=2.0)
-        left = None if minutes is None else 60 * minutes - clock.elapsed()
-        pace = (time.perf_counter() - began) / (done - known) * (total - done) if done > known else None
-        listener.progress(done, total, None, pace if left is None else min(left, pace or left))
-        if left is not None and left <= 0 and done < total:
-            raise _TimeIsUpError
-
-    listener.phase("train", None)
-    clock.enter("train")
-    try:
-        evaluator.evaluate(requests, "train", progress)
-    except _TimeIsUpError:
-        listener.message("The time is over; what was trained is compared. More --minutes go on from here.")
 
 
 def _summary(
@@ -222,27 +188,3 @@ def _summary(
         "elapsed_seconds": round(clock.elapsed(), 3),
         "finished": time.strftime("%Y-%m-%d"),
     }
-
-
-def _default_folder(plan: dict[str, Any]) -> Path:
-    digest = sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:6]
-    name = "".join(c if c.isalnum() else "-" for c in Path(plan["source"]).stem) or "images"
-    return Path("runs") / f"gap-{name}-{plan['space']}-{digest}"
-
-
-def _claim(folder: Path, plan: dict[str, Any], task: Task) -> None:
-    """Make an empty run folder this study's, or check that it is."""
-    if (folder / PLAN).exists():
-        raise UserError(f"{folder} holds a search. Give another --out.")
-    if not (folder / SETTINGS).exists():
-        refuse_foreign(folder)
-        save_task(folder, task)
-        write_atomically(folder / SETTINGS, json.dumps(plan, indent=1))
-        return
-    known = json.loads((folder / SETTINGS).read_text("utf-8"))
-    differing = [f"{k} was {known.get(k)}, now {plan[k]}" for k in plan if known.get(k) != plan[k]]
-    saved = json.loads((folder / "task" / "fingerprint.json").read_text("utf-8"))
-    if saved != task.fingerprint():
-        differing.append("the images have changed")
-    if differing:
-        raise UserError(f"{folder} holds another study ({'; '.join(differing)}). Give another --out.")

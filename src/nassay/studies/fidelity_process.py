@@ -15,10 +15,9 @@ from typing import Any
 
 from nassay.estimators.base import Estimate, Fidelity
 from nassay.spaces.base import Architecture
+from nassay.studies.gap_folder import SETTINGS
 from nassay.studies.worker import Bench, answer
 from nassay.studies.worker_process import serve
-
-SETTINGS = "gap.json"  # what a run folder holds in place of a study's plan: {task, space, seed, ...}
 
 
 class FidelityBench(Bench):

@@ -1,0 +1,162 @@
+"""MANAS' agents on tabular benchmarks: does the mean loss fall, and is what they recommend better than random search?
+
+    NASSAY_DATA=data python benchmarks/manas.py --seeds 20
+
+A round's loss is (best mean accuracy - one seed's accuracy) / (best - worst), validation where the table has it; what
+is recommended at the end is judged by its mean test accuracy. Besides, made-up losses of 6 agents with 5 options: sums
+of the options' terms, without and with interactions of pairs. Writes `benchmarks/results/manas.md` and `.json`.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nassay.estimators.supernets.bandits import Agents, Exp3Agents, LeastSquaresAgents
+from nassay.estimators.tables import open_table
+from nassay.spaces.base import Architecture
+
+RESULTS = Path(__file__).parent / "results"
+ROUNDS = (100, 300, 1000, 3000)
+TABLES = (("nasbench_macro", "cifar10"), ("nasbench201", "cifar10"))
+INTERACTION = 0.3
+Loss = Callable[[tuple[int, ...], np.random.Generator], float]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--seeds", type=int, default=20)
+    seeds = parser.parse_args().seeds
+    began = time.perf_counter()
+    rows = [row for name, dataset in TABLES for row in on_table(name, dataset, seeds)]
+    rows += [row for strength in (0.0, INTERACTION) for row in on_sums(strength, seeds)]
+    found = {"command": f"python benchmarks/manas.py --seeds {seeds}", "seeds": seeds, "rows": rows}
+    found["seconds"] = round(time.perf_counter() - began, 1)
+    (RESULTS / "manas.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    (RESULTS / "manas.md").write_text(page(found), "utf-8")
+
+
+def on_table(name: str, dataset: str, seeds: int) -> list[dict[str, Any]]:
+    """A row for each number of rounds: both rules, uniform draws, and the best of as many random draws."""
+    table = open_table(name)
+    space = table.space(dataset)
+    splits = {s.split for s in table.series(dataset) if s.metric == "accuracy"}
+    split = "valid" if "valid" in splits else "test"
+    each = {s.seed for s in table.select(dataset, split) if s.seed is not None}
+    runs = [table.values(dataset, split, seed=s) for s in sorted(each)] or [table.values(dataset, split)]
+    mean, test = table.values(dataset, split), table.values(dataset)
+    best, worst = max(mean.values()), min(mean.values())
+    known: dict[tuple[int, ...], Architecture] = {}
+
+    def canonical(path: tuple[int, ...]) -> Architecture:
+        if path not in known:
+            known[path] = space.canonical(Architecture(space.name, path))
+        return known[path]
+
+    def loss(path: tuple[int, ...], rng: np.random.Generator) -> float:
+        run = runs[rng.integers(len(runs))]
+        architecture = canonical(path)
+        return (best - run.get(architecture, mean[architecture])) / (best - worst)
+
+    everything = np.array(list(test.values()))
+    rows = []
+    for rounds in ROUNDS:
+        for rule, agents in rules(space.options, rounds):
+            played = [play(agents(), loss, rounds, seed) for seed in range(seeds)]
+            final = [test[canonical(path)] for _, path in played]
+            rows.append(row_of(f"{name} {dataset}", rule, rounds, [m for m, _ in played], final))
+        draws = [np.random.default_rng([seed, rounds]).choice(everything, rounds) for seed in range(seeds)]
+        uniform = [play(EvenAgents(space.options), loss, rounds, seed)[0] for seed in range(seeds)]
+        rows.append(row_of(f"{name} {dataset}", "random", rounds, uniform, [float(d.max()) for d in draws]))
+    return rows
+
+
+def on_sums(strength: float, seeds: int) -> list[dict[str, Any]]:
+    """Made-up losses in 0..1: the mean of the options' terms, and of terms of neighbouring pairs."""
+    agents, options = 6, 5
+    what = f"sums, interactions {strength:g}"
+    rows = []
+    for rounds in (500, 2000, 8000):
+        for rule in ("manas", "manas_ls"):
+            losses = []
+            for seed in range(seeds):
+                rng = np.random.default_rng([seed, 77])
+                single, pairs = rng.uniform(size=(agents, options)), rng.normal(size=(agents, options, options))
+
+                make = dict(rules((options,) * agents, rounds))[rule]
+                losses.append(play(make(), sums_of(single, pairs, strength), rounds, seed)[0])
+            rows.append(row_of(what, rule, rounds, losses, []))
+    return rows
+
+
+def sums_of(single: np.ndarray, pairs: np.ndarray, strength: float) -> Loss:
+    """The mean of the options' terms and, so strongly, of the terms of neighbouring pairs, with noise, cut to 0..1."""
+    every = np.arange(len(single))
+
+    def loss(path: tuple[int, ...], rng: np.random.Generator) -> float:
+        here = np.array(path)
+        value = single[every, here].mean() + strength * pairs[every, here, np.roll(here, 1)].mean()
+        return float(np.clip(value + rng.normal(0, 0.05), 0, 1))
+
+    return loss
+
+
+def rules(options: tuple[int, ...], rounds: int) -> list[tuple[str, Callable[[], Agents]]]:
+    """Both rules, made for so many rounds."""
+    return [("manas", lambda: Exp3Agents(options, rounds)), ("manas_ls", lambda: LeastSquaresAgents(options))]
+
+
+class EvenAgents(Agents):
+    """Agents that learn nothing."""
+
+    def probabilities(self) -> list[np.ndarray]:
+        """Even chances."""
+        return [np.full(k, 1 / k) for k in self.options]
+
+    def _learn(self, path: tuple[int, ...], loss: float) -> None:
+        """Nothing."""
+
+
+def play(agents: Agents, loss: Loss, rounds: int, seed: int) -> tuple[float, tuple[int, ...]]:
+    """Mean loss of the rounds, and what is recommended at the end."""
+    rng = np.random.default_rng(seed)
+    total = 0.0
+    for _ in range(rounds):
+        path = agents.draw(rng)
+        found = loss(path, rng)
+        agents.tell(path, found)
+        total += found
+    return total / rounds, agents.recommended()
+
+
+def row_of(where: str, rule: str, rounds: int, losses: list[float], final: list[float]) -> dict[str, Any]:
+    def told(values: list[float]) -> list[float] | None:
+        return [float(np.mean(values)), float(np.std(values, ddof=1) / len(values) ** 0.5)] if values else None
+
+    return {"where": where, "rule": rule, "rounds": rounds, "loss": told(losses), "final": told(final)}
+
+
+def page(found: dict[str, Any]) -> str:
+    lines = [
+        "# MANAS on tables",
+        "",
+        f"`{found['command']}`, {found['seeds']} seeds, mean ± standard error; {found['seconds']:.0f} s. Loss 0 is the",
+        "best network's, 1 the worst's. Last column: test accuracy of the network recommended at the end; for random",
+        "search of the best of as many draws, picked without noise, which flatters it.",
+        "",
+        "| where | rule | rounds | mean loss | recommended |",
+        "|---|---|---|---|---|",
+    ]
+    for row in found["rows"]:
+        loss, final = row["loss"], row["final"]
+        shown = f"{final[0]:.2f} ± {final[1]:.2f}" if final else "–"
+        lines.append(f"| {row['where']} | {row['rule']} | {row['rounds']} | {loss[0]:.4f} ± {loss[1]:.4f} | {shown} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

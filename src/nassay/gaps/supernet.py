@@ -1,0 +1,76 @@
+"""The optimization gap of a super-network, from accuracies alone: inherited against stand-alone.
+
+Measures: Xie et al. 2021, "Weight-Sharing Neural Architecture Search: A Battle to Shrink the Optimization Gap",
+arXiv:2008.01475 (its thesis; the formulas are ours), and Zhang et al. 2020, arXiv:2001.01431, see `stability`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from scipy.stats import kendalltau
+
+from nassay.gaps.gap import gap
+from nassay.gaps.stability import stability_tau, window_gap
+
+Matrix = Sequence[Sequence[float]]
+
+
+def ceiling(alone: np.ndarray) -> float | None:
+    """The tau that no estimator can be expected to pass: the mean over pairs of seeds of stand-alone trainings.
+
+    Args:
+        alone: (seeds, architectures) stand-alone accuracies; None for a single seed.
+    """
+    return stability_tau(alone) if len(alone) > 1 else None
+
+
+def supernet_gap(alone: Matrix, runs: Sequence[dict[str, Any]], seed: int = 0) -> dict[str, Any]:
+    """Every measure of a method's super-networks.
+
+    Args:
+        alone: (seeds, architectures) stand-alone accuracies.
+        runs: for each super-network `inherited` and `plain`, (architectures,) accuracies with and without re-calibrated
+            norms, `epochs` {share of the training: accuracies}, `window` (snapshots, architectures), `update_counts`
+            [choice][option] or None, and `mixture` and `discretised` accuracies, or None.
+        seed: of the bootstrap.
+
+    Returns:
+        JSON-ready: `recalibrated` and `plain`, each the gap of the mean over super-networks with its interval, tau of
+        each super-network and the spread of levels; `ceiling` and `share_of_ceiling`; `stability` over super-networks,
+        None for a single one; `epochs`, the mean tau at each share of the training; `window`, the measures of each
+        super-network; `unfairness`, the largest difference of update counts; `discretisation_gap`, a mean.
+    """
+    columns = np.asarray(alone, dtype=float)
+    truth = columns.mean(0)
+    top = ceiling(columns)
+    found: dict[str, Any] = {"ceiling": top, "n": len(truth), "seeds": len(runs), "stand_alone_seeds": len(columns)}
+    for key, name in (("inherited", "recalibrated"), ("plain", "plain")):
+        values = np.array([run[key] for run in runs])
+        taus = [_tau(row, truth) for row in values]
+        report = gap(name, "stand-alone", values.mean(0).tolist(), truth.tolist(), same_unit=True, seed=seed).to_dict()
+        spread = float(np.std(truth - values.mean(0)))
+        found[name] = {**report, "taus": taus, "mean_tau": _mean(taus), "level_spread": spread}
+    mean = found["recalibrated"]["mean_tau"]
+    found["share_of_ceiling"] = mean / top if top and mean is not None else None
+    inherited = np.array([run["inherited"] for run in runs])
+    found["stability"] = stability_tau(inherited) if len(runs) > 1 else None
+    shares = runs[0]["epochs"]
+    found["epochs"] = {share: _mean([_tau(np.array(run["epochs"][share]), truth) for run in runs]) for share in shares}
+    found["window"] = [asdict(window_gap(np.array(run["window"]), truth)) for run in runs if run["window"]]
+    counts = [run["update_counts"] for run in runs if run["update_counts"]]
+    found["unfairness"] = max((max(row) - min(row) for c in counts for row in c), default=None)
+    pairs = [run["mixture"] - run["discretised"] for run in runs if run["discretised"] is not None]
+    found["discretisation_gap"] = float(np.mean(pairs)) if pairs else None
+    return found
+
+
+def _tau(values: np.ndarray, truth: np.ndarray) -> float | None:
+    tau = float(kendalltau(values, truth, variant="b").statistic)
+    return tau if np.isfinite(tau) else None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return float(np.mean(known)) if known else None

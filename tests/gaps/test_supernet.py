@@ -1,0 +1,54 @@
+"""The optimization gap by hand: three super-networks of four architectures."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nassay.gaps.supernet import ceiling, supernet_gap
+
+ALONE = [[0.5, 0.6, 0.7, 0.8], [0.52, 0.62, 0.82, 0.72]]  # means .51 .61 .76 .76
+TRUTH = np.mean(ALONE, axis=0)
+
+
+def run(inherited: list[float], **others: Any) -> dict[str, Any]:
+    return {
+        "inherited": inherited,
+        "plain": [v / 2 for v in inherited],
+        "epochs": {"0.5": inherited[::-1], "1": inherited},
+        "window": [inherited, inherited],
+        "update_counts": [[3, 3], [2, 4]],
+        "mixture": None,
+        "discretised": None,
+        **others,
+    }
+
+
+def test_the_ceiling_is_the_tau_between_seeds() -> None:
+    assert ceiling(np.array(ALONE)) == pytest.approx(4 / 6)
+    assert ceiling(np.array(ALONE[:1])) is None
+
+
+def test_levels_and_ranks() -> None:
+    found = supernet_gap(ALONE, [run([0.1, 0.2, 0.3, 0.4]), run([0.3, 0.2, 0.1, 0.0])])
+    tied = 5 / (5 * 6) ** 0.5  # five pairs in order, one tie in the truth
+    assert found["recalibrated"]["taus"] == pytest.approx([tied, -tied])
+    assert found["recalibrated"]["mean_tau"] == pytest.approx(0.0)
+    assert found["recalibrated"]["level_difference"] == pytest.approx(0.2 - TRUTH.mean())
+    assert found["recalibrated"]["level_spread"] == pytest.approx(np.std(TRUTH - 0.2))
+    assert found["plain"]["level_difference"] == pytest.approx(0.1 - TRUTH.mean())
+    assert found["stability"] == pytest.approx(-1.0)
+    assert found["share_of_ceiling"] == pytest.approx(0.0)
+    assert found["epochs"] == pytest.approx({"0.5": 0.0, "1": 0.0})
+    assert found["unfairness"] == 2
+    assert found["discretisation_gap"] is None
+    assert [w["tau_mean"] for w in found["window"]] == pytest.approx([tied, -tied])
+
+
+def test_a_single_super_network_has_no_stability() -> None:
+    found = supernet_gap(ALONE[:1], [run([0.1, 0.2, 0.3, 0.4], mixture=0.9, discretised=0.6, update_counts=None)])
+    assert found["stability"] is None
+    assert found["ceiling"] is None
+    assert found["share_of_ceiling"] is None
+    assert found["unfairness"] is None
+    assert found["discretisation_gap"] == pytest.approx(0.3)
