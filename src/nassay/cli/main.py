@@ -62,7 +62,10 @@ def search(
             help="A data set's name (digits), a folder with one sub-folder a class, an .npz or a .csv file."
         ),
     ] = None,
-    space: Annotated[str, typer.Option(help="Search space; see `nassay list spaces`.")] = "mobile",
+    space: Annotated[
+        str | None,
+        typer.Option(help="Search space; see `nassay list spaces`. By default the strategy's own, mobile for most."),
+    ] = None,
     strategy: Annotated[str, typer.Option(help="Search strategy; see `nassay list strategies`.")] = "cascade",
     max_latency_ms: MaxLatency = None,
     max_params: MaxParams = None,

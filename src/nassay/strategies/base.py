@@ -55,6 +55,7 @@ class Strategy(ABC):
         problem: space, limits, budget and seed.
 
     Attributes:
+        default_space: name of the space that is searched if the user names none.
         phase: what the strategy is doing, for the progress display.
         phases: the names that `phase` runs through.
         finalists: the architectures to train fully, best first; set once `ask` returns an empty list.
@@ -66,6 +67,7 @@ class Strategy(ABC):
     random_baseline: Architecture | None = None
     adapt: str = ADAPTATIONS[1]
     adapted: dict[str, Any] | None = None
+    default_space: ClassVar[str] = "mobile"
     phases: ClassVar[tuple[str, ...]] = ("search",)
 
     def __init__(self, problem: Problem) -> None:
@@ -167,6 +169,7 @@ strategies = StrategyRegistry(
         "nassay.strategies.local_search",
         "nassay.strategies.nsga2",
         "nassay.strategies.optuna_sampler",
+        "nassay.strategies.flash",
         "nassay.strategies.econas",
     ),
 )
