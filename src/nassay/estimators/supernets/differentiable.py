@@ -46,13 +46,14 @@ class DifferentiableSearch(BilevelTraining):
         *,
         seed: int = 0,
         device: str = "cpu",
+        logit_rate: float = LOGIT_RATE,
         **options: Any,
     ) -> None:
         self.relaxation = relaxation
         start = torch.Generator().manual_seed(seed)
         draws = [LOGIT_SPREAD * torch.randn(n, generator=start) for n in network.space.options]
         self.logits = [draw.to(device).requires_grad_() for draw in draws]
-        self.logit_optimizer = torch.optim.Adam(self.logits, lr=LOGIT_RATE, betas=LOGIT_BETAS, weight_decay=LOGIT_DECAY)
+        self.logit_optimizer = torch.optim.Adam(self.logits, lr=logit_rate, betas=LOGIT_BETAS, weight_decay=LOGIT_DECAY)
         super().__init__(network, task, seed=seed, device=device, **options)
         self._done = 0.0
         self._horizon: float | None = None

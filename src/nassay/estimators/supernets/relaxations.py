@@ -64,17 +64,23 @@ class Gumbel(Relaxation):
         return hard * (1 + (soft - soft.detach()))
 
 
+@dataclass(frozen=True)
 class BetaDecay(Relaxation):
     """Beta-Decay: the mean log-sum-exp of the logits, its weight growing linearly from 0 to 50.
 
     Ye et al. 2022, arXiv:2203.01665; the gradient of the term by a logit is that logit's softmax over the number of
     choices. With a flood level it is beta-DARTS++, arXiv:2301.06393: where flooding is put and its level are our
     reading of that paper's abstract, not verified.
+
+    Attributes:
+        largest: the weight at the end.
     """
 
+    largest: float = BETA_DECAY
+
     def penalty(self, logits: Logits, progress: float) -> Tensor:
-        """50 progress (1 / choices) sum_e log sum_k exp(logit_ek)."""
-        return BETA_DECAY * progress * beta_term(logits)
+        """Largest progress (1 / choices) sum_e log sum_k exp(logit_ek)."""
+        return self.largest * progress * beta_term(logits)
 
 
 class Discretised(Relaxation):

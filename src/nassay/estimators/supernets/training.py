@@ -18,7 +18,7 @@ from nassay.estimators.base import Estimate, Fidelity
 from nassay.estimators.supernets.choice import Selection
 from nassay.estimators.supernets.recalibration import recalibrated
 from nassay.estimators.supernets.supernet import SuperNet
-from nassay.estimators.training import LOOK_ITEMS, Training
+from nassay.estimators.training import LOOK_ITEMS, Recipe, Training
 from nassay.tasks.base import Split, Task
 
 RECALIBRATION = 8  # batches of training images that a sub-network's norms are averaged over
@@ -34,6 +34,7 @@ class SuperTraining(Training):
         checkpoint: see `Training`.
         fidelity: see `Training`.
         device: torch device name.
+        recipe: see `Training`.
     """
 
     network: SuperNet
@@ -47,8 +48,10 @@ class SuperTraining(Training):
         checkpoint: Path | None = None,
         fidelity: Fidelity | None = None,
         device: str = "cpu",
+        recipe: Recipe | None = None,
     ) -> None:
-        super().__init__(network, task, seed=seed, checkpoint=checkpoint, fidelity=fidelity, device=device)
+        options: dict[str, Any] = {"checkpoint": checkpoint, "fidelity": fidelity, "device": device, "recipe": recipe}
+        super().__init__(network, task, seed=seed, **options)
         for parameter in self.network.parameters():  # a step must find them all: some weights have no gradient in it
             self.optimizer.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
 

@@ -1,0 +1,155 @@
+"""Do DARTS' searches collapse into skip connections, and does Beta-Decay help? Cells looked up in NAS-Bench-201.
+
+    NASSAY_DATA=data python benchmarks/darts_collapse.py --work runs/darts --seeds 5
+
+A small super-network of NAS-Bench-201 (one cell a stage, 4 channels) searched on 2,000 images of the CIFAR-10 subset at
+16 x 16 pixels, for 25 epochs; the cell found is looked up in the table of the full networks. The rates are the
+authors', but the logits' is ten times theirs, as the search has about a hundredth of their steps and logits would hardly move. A
+toy: the published figures take a hundred epochs of all images at full size. Finished searches are lines of a file in
+the work folder. Writes `benchmarks/results/darts_collapse.md` and `.json`.
+"""
+
+import argparse
+import json
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from nassay.estimators.base import Fidelity
+from nassay.estimators.supernets import SuperNet
+from nassay.estimators.supernets.differentiable import DifferentiableSearch
+from nassay.estimators.supernets.relaxations import BetaDecay, Gumbel, Relaxation
+from nassay.estimators.tables import open_table
+from nassay.estimators.training import Recipe
+from nassay.spaces.base import Architecture
+from nassay.spaces.nb201 import NB201
+from nassay.spaces.nb201_equivalence import OPERATIONS, SKIP
+from nassay.tasks.classification import task_from
+
+RESULTS = Path(__file__).parent / "results"
+IMAGES, SIDE, EPOCHS, CHANNELS, CELLS = 2000, 16, 25, 4, 1
+LOGIT_RATE = 3e-3
+RECIPE = Recipe(learning_rate=0.025, weight_decay=3e-4, clip=5.0)
+ARMS: dict[str, Relaxation] = {
+    "darts": Relaxation(),
+    "beta_darts to 5": BetaDecay(largest=5.0),
+    "beta_darts to 50": BetaDecay(),
+    "beta_darts_pp, flood 0.3": BetaDecay(flood=0.3),
+    "gdas": Gumbel(),
+    "random cells": Relaxation(),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--work", type=Path, default=Path("runs/darts"), help="folder that keeps what is done")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=2, help="processes, one thread each")
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    log = args.work / "searches.jsonl"
+    done = [json.loads(line) for line in log.read_text("utf-8").splitlines()] if log.exists() else []
+    known = {(row["arm"], row["seed"]) for row in done}
+    wanted = [(arm, seed) for seed in range(args.seeds) for arm in ARMS if (arm, seed) not in known]
+    with ProcessPoolExecutor(args.workers, get_context("spawn")) as pool, log.open("a", encoding="utf-8") as file:
+        for future in as_completed([pool.submit(searched, arm, seed) for arm, seed in wanted]):
+            done.append(future.result())
+            file.write(json.dumps(done[-1]) + "\n")
+            file.flush()
+            print(done[-1], flush=True)
+    found = {"command": f"python benchmarks/darts_collapse.py --seeds {args.seeds}", "rows": rows(done)}
+    (RESULTS / "darts_collapse.json").write_text(json.dumps({**found, "searches": done}, indent=1) + "\n", "utf-8")
+    (RESULTS / "darts_collapse.md").write_text(page(found), "utf-8")
+
+
+def searched(arm: str, seed: int) -> dict[str, Any]:
+    """One search: the cell, the spread of its softmax, the level of its mixture and of what it becomes."""
+    torch.set_num_threads(1)
+    space = NB201((3, SIDE, SIDE), 10, channels=CHANNELS, cells=CELLS)
+    if arm == "random cells":
+        choices = [int(c) for c in np.random.default_rng([seed, 1]).integers(len(OPERATIONS), size=6)]
+        return {"arm": arm, "seed": seed, "choices": choices}
+    began = time.perf_counter()
+    with np.load(Path(os.environ["NASSAY_DATA"]) / "images" / "cifar10_subset.npz") as data:
+        x, y = data["train_x"], data["train_y"]
+    rows = np.random.default_rng(seed).permutation(len(x))[:IMAGES]
+    task = task_from((x[rows], y[rows]), seed=seed, image_shape=(3, SIDE, SIDE))
+    torch.manual_seed(seed)
+    network = SuperNet(space, head=task.head)
+    search = DifferentiableSearch(network, task, ARMS[arm], seed=seed, recipe=RECIPE, logit_rate=LOGIT_RATE)
+    found = search.run(Fidelity(epochs=EPOCHS, horizon=EPOCHS))
+    spread = float(np.mean([np.std(w) for w in found.details["weights"]]))
+    return {
+        "arm": arm,
+        "seed": seed,
+        "choices": found.details["choices"],
+        "spread": spread,
+        "mixture": found.value,
+        "discretised": found.details["discretised"],
+        "seconds": round(time.perf_counter() - began, 1),
+    }
+
+
+def rows(done: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each arm: means over seeds, and the standard error of the accuracy."""
+    table = open_table("nasbench201")
+    space = table.space("cifar10")
+    test = table.values("cifar10", "test")
+    told = []
+    for arm in ARMS:
+        here = sorted((d for d in done if d["arm"] == arm), key=lambda d: d["seed"])
+        cells = [Architecture(space.name, tuple(d["choices"])) for d in here]
+        accuracies = [test[space.canonical(cell)] for cell in cells]
+        told.append(
+            {
+                "arm": arm,
+                "seeds": len(here),
+                "skips": float(np.mean([d["choices"].count(SKIP) for d in here])),
+                "spread": mean(d.get("spread") for d in here),
+                "mixture": mean(d.get("mixture") for d in here),
+                "discretised": mean(d.get("discretised") for d in here),
+                "accuracy": float(np.mean(accuracies)),
+                "error": float(np.std(accuracies, ddof=1) / len(accuracies) ** 0.5) if len(accuracies) > 1 else None,
+                "cells": [space.to_string(cell) for cell in cells],
+                "accuracies": [round(a, 2) for a in accuracies],
+            }
+        )
+    return told
+
+
+def mean(values: Any) -> float | None:
+    known = [v for v in values if v is not None]
+    return float(np.mean(known)) if known else None
+
+
+def page(found: dict[str, Any]) -> str:
+    def shown(value: float | None, digits: int = 2) -> str:
+        return "–" if value is None else f"{value:.{digits}f}"
+
+    lines = [
+        "# Differentiable search on a small super-network, cells looked up in NAS-Bench-201",
+        "",
+        f"`{found['command']}`: {IMAGES:,} images at {SIDE} x {SIDE}, {EPOCHS} epochs, {CELLS} cell a stage, "
+        f"{CHANNELS} channels, logit rate {LOGIT_RATE:g}. Accuracy: CIFAR-10 test accuracy of the full network of the "
+        "found cell, mean ± standard error over seeds.",
+        "",
+        "| arm | seeds | skips of 6 | spread of softmax | mixture | discretised | accuracy in the table | by seed |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for r in found["rows"]:
+        accuracy = f"{r['accuracy']:.2f} ± {shown(r['error'])}"
+        lines.append(
+            f"| {r['arm']} | {r['seeds']} | {r['skips']:.1f} | {shown(r['spread'], 3)} | {shown(r['mixture'])} | "
+            f"{shown(r['discretised'])} | {accuracy} | {', '.join(map(str, r['accuracies']))} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
