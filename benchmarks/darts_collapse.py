@@ -4,7 +4,7 @@
 
 A small super-network of NAS-Bench-201 (one cell a stage, 4 channels) searched on 2,000 images of the CIFAR-10 subset at
 16 x 16 pixels, for 25 epochs; the cell found is looked up in the table of the full networks. The rates are the
-authors', but the logits' is ten times theirs, as the search has about a hundredth of their steps and logits would hardly move. A
+authors', but the logits' is ten times theirs: with a hundredth of their steps these would hardly move. A
 toy: the published figures take a hundred epochs of all images at full size. Finished searches are lines of a file in
 the work folder. Writes `benchmarks/results/darts_collapse.md` and `.json`.
 """
