@@ -69,13 +69,13 @@ def won(row: dict[str, Any], reference: str) -> tuple[str, str]:
 
 def arena_cells(row: dict[str, Any], summary: dict[str, Any]) -> tuple[str, ...]:
     """The cells of a strategy, one for each of `HEADINGS`."""
-    unit = summary["unit"]
+    unit, (low, high) = summary["unit"], row["quartiles"]
     return (
         row["name"],
         amount(row["regret"], unit),
         span(row["regret_low"], row["regret_high"], unit),
         amount(row["median"], unit),
-        span(*row["quartiles"], unit),
+        span(low, high, unit),
         amount(row["test"], unit),
         percent(row["optimal"]),
         needed(row, RANDOM),

@@ -94,7 +94,8 @@ class _Mating:
         from pymoo.core.population import Population
 
         pairs = self._select(objectives, population, count, n_parents=2, random_state=random_state, **rest)
-        children = (self._child(*(_architecture(self._problem, i.X) for i in pair), random_state) for pair in pairs)
+        parents = [[_architecture(self._problem, individual.X) for individual in pair] for pair in pairs]
+        children = [self._child(a, b, random_state) for a, b in parents]
         return Population.new("X", np.array([c.choices for c in children if c is not None], dtype=int))
 
     def _child(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture | None:

@@ -74,7 +74,7 @@ class OptunaSampler(Strategy):
         seed = int(self.problem.rng("optuna").integers(2**31))
         self._failed = optuna.trial.TrialState.FAIL
         self._study = optuna.create_study(direction="maximize", sampler=known[self.sampler](seed=seed))
-        self._choices = {
+        self._choices: dict[str, Any] = {
             f"choice{i:03d}": optuna.distributions.CategoricalDistribution(range(n))
             for i, n in enumerate(self.problem.space.options)
         }
