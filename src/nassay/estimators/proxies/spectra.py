@@ -1,5 +1,7 @@
 """Eigenvalues and singular values of the tall, flat or small matrices that features make, each by its cheapest way."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
@@ -33,6 +35,7 @@ def largest_singular_value(g: Tensor, v: Tensor) -> float:
     Raises:
         RuntimeError: a value is not finite.
     """
+    operator: Any
     columns = min(g.shape[1], v.shape[1])
     if columns <= DENSE:
         return float(torch.linalg.matrix_norm(g.T @ v, 2))
