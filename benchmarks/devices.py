@@ -120,7 +120,7 @@ def models_of(profile: DeviceProfile) -> dict[str, dict[str, Any]]:
     )
     y, true = (np.array([r["median_ms"] for r in part]) for part in (seen, unseen))
     counts = LatencyModel.fit(fit, y.tolist())
-    table = [float(profile.latency.table.sums(p)[:-1].sum()) for p in (*fit, *judge)]  # type: ignore[attr-defined]
+    table = [float(profile.latency.table.sums(p).sum()) for p in (*fit, *judge)]  # type: ignore[attr-defined]
     scale = float(np.median(y / table[: len(y)]))
     macs = [float(p.macs) for p in (*fit, *judge)]
     per_mac = float(np.median(y / macs[: len(y)]))

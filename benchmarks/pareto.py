@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,9 @@ from scipy.stats import wilcoxon
 from nassay.estimators.tables.hardware import HardwareTable
 from nassay.gaps.hypervolume import hypervolume, hypervolume_curve, pareto_front
 from nassay.spaces.base import Architecture
-from nassay.strategies.base import FINALISTS, Plan, Record, Request
+from nassay.strategies.base import FINALISTS, Plan, Record, Request, ranked
 from nassay.strategies.cascade import Cascade
-from nassay.strategies.nsga2 import NSGA2
+from nassay.strategies.nsga2 import NSGA2, POPULATION, _algorithm, _architecture
 from nassay.strategies.problem import Budget, Problem
 from nassay.strategies.random import Random
 from nassay.studies.arena import Arena, Race
@@ -53,10 +54,22 @@ class ManyObjectives(NSGA2):
 
     costs: Costs
 
-    def _objectives(self, records: list[Record], history: list[Record]) -> np.ndarray:
-        """(n, 4), smaller is better."""
-        error = super()._objectives(records, history)[:, :1]
-        return np.hstack([error, [self.costs.of[r.request.architecture] for r in records]])
+    def plan(self) -> Plan:
+        """As in `NSGA2`, with other objectives."""
+        count, fidelity = self.problem.single_fidelity()
+        first = list(islice(self.problem.stream("random"), POPULATION))
+        algorithm = _algorithm(self.problem, first, generations=count)
+        history: list[Record] = []
+        while len(history) < count and (individuals := algorithm.ask()) is not None:
+            individuals = individuals[: count - len(history)]
+            asked = [_architecture(self.problem, x) for x in individuals.get("X")]
+            records = yield [Request(a, "training", fidelity) for a in asked]
+            history += records
+            individuals.set(
+                "F", np.array([(-(r.value or 0.0), *self.costs.of[r.request.architecture]) for r in records])
+            )
+            algorithm.tell(infills=individuals)
+        return [r.request.architecture for r in ranked(history)][:FINALISTS]
 
 
 class Limited(Problem):

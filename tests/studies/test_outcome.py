@@ -137,7 +137,7 @@ def exported(plan, monkeypatch, tmp_path):
     Networks whose name begins with "f" are finalists, the others comparisons; all are given best first.
     """
 
-    def call(limit, **latencies):
+    def call(limit, device=None, **latencies):
         done, said = [], []
         (tmp_path / "best").mkdir(exist_ok=True)
         study = SimpleNamespace(
@@ -146,6 +146,7 @@ def exported(plan, monkeypatch, tmp_path):
             evaluator=SimpleNamespace(text=str),
             task=SimpleNamespace(input_shape=(1, 8, 8)),
             listener=SimpleNamespace(message=said.append),
+            device=device,
         )
         outcome = Outcome.__new__(Outcome)
         outcome.study = study
@@ -171,6 +172,15 @@ def record(name, value):
 
 def latencies_of(found):
     return {name: row["latency_ms"] for name, row in found.items()}
+
+
+def test_another_devices_model_answers_for_the_file(exported, monkeypatch):
+    modelled = {"f1": 2.5, "f2": 1.5}
+    answer = SimpleNamespace(estimate=lambda asked: [Estimate.of(modelled[a], mape=0.05) for a in asked])
+    monkeypatch.setattr(Outcome, "_space", lambda self, architecture: None)
+    done, found, _ = exported(2.0, SimpleNamespace(estimator=lambda space: answer), f1=[1.0], f2=[1.0])
+    assert (done, latencies_of(found)) == (["f1", "f2"], {"f2": 1.5, "f1": 2.5})
+    assert found["f2"]["latency"] == {"mape": 0.05}
 
 
 def test_without_a_limit_the_best_finalist_is_exported(exported):

@@ -140,13 +140,13 @@ class OperatorTable:
         return np.array([self._known[o] for o in found])
 
     def sums(self, profile: Profile) -> np.ndarray:
-        """(len(KINDS) + 1,) milliseconds of a network by kind of operator, and its number of operators."""
+        """(len(KINDS),) milliseconds of a network by kind of operator."""
         found = operators(profile)
         times = self.times_ms(found)
         sums = dict.fromkeys(KINDS, 0.0)
         for operator, ms in zip(found, times, strict=True):
             sums[operator.kind] += float(ms)
-        return np.array([*sums.values(), len(found)])
+        return np.array(list(sums.values()))
 
 
 def _by_kind(entries: Iterable[tuple[Operator, float]]) -> dict[str, list[tuple[Operator, float]]]:

@@ -2,8 +2,9 @@
 
 The file is what `on_device` writes: facts of the device, timed operators, timed networks. Models are fitted when it is
 read, the same for the same file. Latency is a sum over operators, by kind, looked up or interpolated
-(`operator_table`), times a correction for each kind that is learned from whole networks: what fusing and memory layouts
-save, and what every operator and every run cost besides. Its error is that on networks which neither saw.
+(`operator_table`), times a correction for each kind, and a sum over counts (`latency_model`): both learned together from
+whole networks, none negative. It learns what fusing and memory layouts save and what every operator costs besides, and
+leans on the counts where the table is noisy. Its error is that on networks which neither saw.
 
 A profile with few networks and no operators has other devices' profiles as sources, see `transfer`.
 """
@@ -39,11 +40,11 @@ EMPTY = Operator("elementwise", (1, 1), (1, 1), 1, 1, 1, 1, 1)  # what it takes 
 
 @dataclass(frozen=True)
 class TableModel(CostModel):
-    """Costs linear in an operator table's sums; `ModelledLatency` and searches use it like any `CostModel`.
+    """Costs linear in an operator table's sums and in counts; see above.
 
     Attributes:
         table: of the device's operators.
-        weights: of its sums by kind, of the number of operators, and of one.
+        weights: of its sums by kind, then of `latency_model.FEATURES`.
         error: see `CostModel`.
     """
 
@@ -214,7 +215,7 @@ def _pairs(space: Space, device: DeviceProfile) -> tuple[tuple[str, tuple[int, .
 
 def _sums(table: OperatorTable, profiles: Sequence[Profile]) -> np.ndarray:
     """(n, d) what `TableModel` is linear in."""
-    return np.array([[*table.sums(profile), 1.0] for profile in profiles])
+    return np.array([[*table.sums(profile), *features(profile)] for profile in profiles])
 
 
 def known_costs(profiles: Sequence[Profile], sources: Sequence[CostModel]) -> tuple[np.ndarray, np.ndarray]:
