@@ -2,9 +2,9 @@
 
 The file is what `on_device` writes: facts of the device, timed operators, timed networks. Models are fitted when it is
 read, the same for the same file. Latency is a sum over operators, by kind, looked up or interpolated
-(`operator_table`), times a correction for each kind, and a sum over counts (`latency_model`): both learned together from
-whole networks, none negative. It learns what fusing and memory layouts save and what every operator costs besides, and
-leans on the counts where the table is noisy. Its error is that on networks which neither saw.
+(`operator_table`), times a correction for each kind, and a sum over counts (`latency_model`). Both are learned together
+from whole networks, none negative: what fusing and memory layouts save, what every operator costs besides, and more of
+the counts where the table is noisy. The error is that on networks which neither saw.
 
 A profile with few networks and no operators has other devices' profiles as sources, see `transfer`.
 """
