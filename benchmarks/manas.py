@@ -21,6 +21,7 @@ from nassay.estimators.tables import open_table
 from nassay.spaces.base import Architecture
 
 RESULTS = Path(__file__).parent / "results"
+RULES = ("manas", "manas_ls")
 ROUNDS = (100, 300, 1000, 3000)
 TABLES = (("nasbench_macro", "cifar10"), ("nasbench201", "cifar10"))
 INTERACTION = 0.3
@@ -36,6 +37,9 @@ def main() -> None:
     rows += [row for strength in (0.0, INTERACTION) for row in on_sums(strength, seeds)]
     found = {"command": f"python benchmarks/manas.py --seeds {seeds}", "seeds": seeds, "rows": rows}
     found["seconds"] = round(time.perf_counter() - began, 1)
+    found["methods"] = {
+        f"strategy/{rule}": {"result": sentence(rows, rule, seeds), "command": found["command"]} for rule in RULES
+    }
     (RESULTS / "manas.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     (RESULTS / "manas.md").write_text(page(found), "utf-8")
 
@@ -81,7 +85,7 @@ def on_sums(strength: float, seeds: int) -> list[dict[str, Any]]:
     what = f"sums, interactions {strength:g}"
     rows = []
     for rounds in (500, 2000, 8000):
-        for rule in ("manas", "manas_ls"):
+        for rule in RULES:
             losses = []
             for seed in range(seeds):
                 rng = np.random.default_rng([seed, 77])
@@ -138,6 +142,23 @@ def row_of(where: str, rule: str, rounds: int, losses: list[float], final: list[
         return [float(np.mean(values)), float(np.std(values, ddof=1) / len(values) ** 0.5)] if values else None
 
     return {"where": where, "rule": rule, "rounds": rounds, "loss": told(losses), "final": told(final)}
+
+
+def sentence(rows: list[dict[str, Any]], rule: str, seeds: int) -> str:
+    """For `docs/methods.md`."""
+
+    def at(where: str, rounds: int, rule: str) -> dict[str, Any]:
+        return next(r for r in rows if (r["where"], r["rounds"], r["rule"]) == (where, rounds, rule))
+
+    parts = []
+    for where in ("nasbench_macro cifar10", "nasbench201 cifar10"):
+        losses = ", ".join(f"{at(where, rounds, rule)['loss'][0]:.4f}" for rounds in ROUNDS)
+        (own, error), best = at(where, 1000, rule)["final"], at(where, 1000, "random")["final"][0]
+        parts.append(
+            f"{where}: mean loss {losses} at {', '.join(map(str, ROUNDS))} rounds; after 1,000 recommends "
+            f"{own:.2f} ± {error:.2f} %, random search's best {best:.2f} %"
+        )
+    return f"{'; '.join(parts)}; {seeds} seeds"
 
 
 def page(found: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nassay.cli.display import Display
+from nassay.estimators.supernets.methods import AGENTS
 from nassay.reports.supernet_tables import supernet_rows
 from nassay.studies.supernet_gap import measure_supernet
 
@@ -41,7 +42,8 @@ def main() -> None:
                 listener=display,
             )
         found["studies"] = {**found.get("studies", {}), method: told(result.summary)}
-        found["methods"][f"strategy/{method}"] = {"result": sentence(result.summary), "command": found["command"]}
+        if method not in AGENTS:  # these are judged on tables, see manas.py
+            found["methods"][f"strategy/{method}"] = {"result": sentence(result.summary), "command": found["command"]}
         (RESULTS / "supernets.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
         (RESULTS / "supernets.md").write_text(page(found), "utf-8")
 
