@@ -16,15 +16,19 @@ from typing import Any
 
 import numpy as np
 
-from nassay.studies.recipe_search import search_on_table
+from nassay.estimators.proxies.eproxy import IMAGES
+from nassay.estimators.proxies.settings import ProbeSettings
+from nassay.studies.recipe_search import SHOWN, search_on_table
 
 RESULTS = Path(__file__).parent / "results"
+SIDE, DEPTH = SHOWN.largest_side, SHOWN.depth_percent
 ROWS = ("eproxy", "eproxy+dps", "no barrier", "macs")
 COMMAND = "python benchmarks/few_shot.py --on {} --seeds {} --labelled {} --evaluations {} --held-out {}"
 TEXT = """# The few-shot proxy and discrete proxy search
 
 Spearman's rho on held-out networks: mean over seeds, then each seed with its 95 % bootstrap interval. Eproxy's ten
-steps on 16 CIFAR-10 images; `eproxy+dps` scores with the recipe that was searched on the labelled networks alone;
+steps on 16 CIFAR-10 images, 32 pixels and whole networks unless the command says less; `eproxy+dps` scores with the
+recipe that was searched on the labelled networks alone;
 `expected` is what the search itself expected of its recipe, and of plain Eproxy, by cross-validation on the labels.
 {sections}"""
 SECTION = """
@@ -50,8 +54,9 @@ def measured(on: str, arguments: argparse.Namespace) -> dict[str, Any]:
             evaluations=arguments.evaluations,
             held_out=arguments.held_out,
             seed=seed,
-            out=Path("runs") / f"few-shot-{table}-{dataset}".lower(),
+            out=arguments.work / f"few-shot-{table}-{dataset}".lower(),
             workers=arguments.workers,
+            shown=ProbeSettings(IMAGES, arguments.side, arguments.depth_percent),
         ).summary
         for seed in arguments.seeds
     ]
@@ -59,6 +64,8 @@ def measured(on: str, arguments: argparse.Namespace) -> dict[str, Any]:
         del summary["found"]["history"]  # the ledger has it
     settings = (arguments.labelled, arguments.evaluations, arguments.held_out)
     command = COMMAND.format(on, " ".join(map(str, arguments.seeds)), *settings)
+    if (arguments.side, arguments.depth_percent) != (SIDE, DEPTH):
+        command += f" --side {arguments.side} --depth-percent {arguments.depth_percent}"
     return {"command": command, "date": time.strftime("%Y-%m-%d"), "seeds": summaries}
 
 
@@ -113,7 +120,10 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     for name, default in (("labelled", 20), ("evaluations", 200), ("held-out", 200)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--side", type=int, default=SIDE, help="largest side of the images in pixels")
+    parser.add_argument("--depth-percent", type=int, default=DEPTH, help="of repeated blocks that are built")
     parser.add_argument("--workers", type=int, default=None)
+    parser.add_argument("--work", type=Path, default=Path("runs"))
     arguments = parser.parse_args()
     path = RESULTS / "few_shot.json"
     results = json.loads(path.read_text("utf-8"))["benchmarks"] if path.exists() else {}

@@ -1,11 +1,13 @@
 import json
+import math
 
 import pytest
 import torch
 from torch import nn
 
-from nassay.cli.score import load_model, score_model
+from nassay.cli.score import load_model, score_model, score_models
 from nassay.errors import UserError
+from nassay.studies.bench_rows import AGGREGATES
 
 MODELS = """
 import sys
@@ -87,6 +89,23 @@ def test_all_is_every_registered_proxy_and_topology(models, nassay):
     names = [e["name"] for noun in nouns for e in json.loads(nassay("list", noun, "--json")[1])]
     assert list(found["scores"]) == names
     assert "no labelled graph" in found["scores"]["sed"]["reason"]
+
+
+def test_several_models_are_ranked(models):
+    found = score_models([f"{models}:net", f"{models}:net"], (1, 8, 8), 0, "macs,az_nas", batch=8, seed=0)
+    assert [list(one["scores"]) for one in found["models"]] == [["macs", *AGGREGATES["az_nas"].members]] * 2
+    assert list(found["ranking"]) == ["az_nas"]
+    both = sum(found["ranking"]["az_nas"])  # ranks 1 and 2 by each part, or 1.5 twice
+    assert 4 * math.log(1 / 2) - 1e-9 <= both <= 8 * math.log(1.5 / 2) + 1e-9
+    everything = score_models([f"{models}:net"] * 2, (1, 8, 8), 0, "all", batch=8, seed=0)
+    assert list(everything["ranking"]) == list(AGGREGATES)
+
+
+def test_one_model_has_no_rank(models):
+    found = score_models([f"{models}:net"], (1, 8, 8), 0, "nassay", batch=8, seed=0)
+    assert found["scores"]["nassay"]["value"] is None
+    assert "several models" in found["scores"]["nassay"]["reason"]
+    assert found["scores"]["macs"]["value"] == found["macs"]
 
 
 def test_the_seed_decides(models):

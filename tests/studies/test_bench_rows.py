@@ -6,6 +6,7 @@ import pytest
 
 from nassay.errors import UserError
 from nassay.estimators.proxies import proxies
+from nassay.estimators.proxies.nassay_score import MEMBERS
 from nassay.estimators.topology import topologies
 from nassay.spaces.base import Architecture
 from nassay.spaces.nb201 import NB201
@@ -83,6 +84,15 @@ def test_aggregates_rank_within_the_sample():
     found = values_of("az_nas", columns_of(**parts), sample)
     np.testing.assert_allclose(found, [4 * np.log(1 / 3), 4 * np.log(2 / 3), 0])
     np.testing.assert_allclose(values_of("az_nas_linear", columns_of(**parts), sample), [4, 8, 12])
+
+
+def test_our_score_is_made_of_counts_graphs_and_networks():
+    assert to_score(("nassay", "macs")) == MEMBERS
+    assert direction("nassay") == 1
+    assert sees("nassay") == "counts+graph+images"
+    columns = columns_of(**dict.fromkeys(MEMBERS, [1.0, 2.0, 4.0]))
+    expected = len(MEMBERS) * np.log([1 / 3, 2 / 3, 1])
+    np.testing.assert_allclose(values_of("nassay", columns, sample_of([1.0, 2.0, 3.0])), expected)
 
 
 def test_a_plain_rank_sum_averages_ties_and_puts_none_last():

@@ -88,7 +88,6 @@ def search(
     workers: Annotated[int | None, typer.Option(help="Parallel trainings; by default one for each core.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     image_shape: Annotated[str | None, typer.Option(help="CxHxW to convert images to, such as 3x64x64.")] = None,
-    device_profile: DeviceProfileFile = None,
     adapt: Annotated[
         str,
         typer.Option(
@@ -96,6 +95,7 @@ def search(
             "few-shot proxy for this task."
         ),
     ] = "influence",
+    device_profile: DeviceProfileFile = None,
     resume: Annotated[
         Path | None, typer.Option(help="Continue the study of this run folder with its own settings.")
     ] = None,
@@ -173,23 +173,30 @@ def profile(
 
 @app.command(epilog=EXIT_CODES)
 def score(
-    model: Annotated[
-        str,
-        typer.Argument(help="FILE.py:FUNCTION, a function without arguments that returns a torch module."),
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            help="FILE.py:FUNCTION, a function without arguments that returns a torch module; several are ranked, too."
+        ),
     ],
     input_shape: Annotated[str, typer.Option("--input", help="CxHxW of one image, such as 3x224x224.")] = "3x32x32",
     classes: Annotated[
         int, typer.Option(min=0, help="Number of classes for random labels; the model's outputs by default.")
     ] = 0,
-    proxies: Annotated[str, typer.Option(help="Comma-separated names, or all; see `nassay list proxies`.")] = "all",
+    proxies: Annotated[
+        str,
+        typer.Option(
+            help="Comma-separated names, or all; see `nassay list proxies`. With several models also nassay and az_nas."
+        ),
+    ] = "all",
     batch: Annotated[int, typer.Option(min=1, help="Images in the batch of noise that the proxies see.")] = 16,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Zero-cost scores and costs of your own PyTorch module."""
-    from nassay.cli.score import score_model
+    """Zero-cost scores and costs of your own PyTorch modules; several are ranked by scores that aggregate others."""
+    from nassay.cli.score import score_models
 
-    found = score_model(model, parse_shape(input_shape), classes, proxies, batch=batch, seed=seed)
+    found = score_models(models, parse_shape(input_shape), classes, proxies, batch=batch, seed=seed)
     if as_json:
         return print_json(found)
     from nassay.cli.tables import print_scores

@@ -1,6 +1,7 @@
-"""`nassay score`: zero-cost scores of the user's own module."""
+"""`nassay score`: zero-cost scores of the user's own modules."""
 
 import runpy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,45 @@ from nassay.estimators.analytic import profile
 from nassay.estimators.proxies import Batch, proxies, score
 from nassay.estimators.topology import entry_of, topologies
 from nassay.estimators.topology import score as score_topology
+from nassay.studies.bench_rows import AGGREGATES, direction, to_score
+
+ALONE = "it ranks a set of networks: give several models"
+
+
+def score_models(
+    models: Sequence[str], input_shape: tuple[int, int, int], classes: int, names: str, *, batch: int, seed: int
+) -> dict[str, Any]:
+    """Costs and scores of one module, as `score_model` gives them; of several also the aggregates, which rank them.
+
+    Args:
+        models: each `FILE.py:FUNCTION`.
+        input_shape: (C, H, W) of one image.
+        classes: for random labels; 0 for the model's number of outputs.
+        names: of proxies, topology-only scores and aggregates, with commas between them, or "all".
+        batch: images in the batch of noise.
+        seed: of every random draw.
+
+    Raises:
+        UserError: see `score_model`.
+    """
+    given = [*AGGREGATES] if names == "all" else [n.strip() for n in names.split(",")]
+    aggregates = [name for name in given if name in AGGREGATES]
+    parts = names if names == "all" else ",".join(to_score(given))
+    found = [score_model(model, input_shape, classes, parts, batch=batch, seed=seed) for model in models]
+    if len(models) > 1:
+        return {"models": found, "ranking": {name: _aggregated(name, found) for name in aggregates}}
+    if names != "all":
+        found[0]["scores"] |= {n: {"value": None, "reason": ALONE, "seconds": 0.0, "direction": 1} for n in aggregates}
+    return found[0]
+
+
+def _aggregated(name: str, found: Sequence[dict[str, Any]]) -> list[float | None]:
+    """An aggregate of every model, larger is better."""
+    columns = []
+    for member in AGGREGATES[name].members:
+        values = [one["scores"][member]["value"] for one in found]
+        columns.append([None if v is None else v * direction(member) for v in values])
+    return AGGREGATES[name].combine(columns)
 
 
 def score_model(

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nassay.reports.data import Summary
-from nassay.reports.findings import certainty, headline, limits_sentence
+from nassay.reports.findings import adaptation_sentence, certainty, headline, limits_sentence
 from nassay.reports.formats import DASH, count, digits, duration, milliseconds, percent, size_bytes
 from nassay.reports.tables import comparison_table, gap_table
 
@@ -27,7 +27,8 @@ def print_result(folder: Path, summary: dict[str, Any]) -> None:
     console.print(comparison_table(facts))
     if summary["gaps"]:
         console.print(gap_table(summary["gaps"]))
-    for sentence in [limits_sentence(facts), *certainty(facts)]:
+    adapted = [adaptation_sentence(facts["adapted"])] if facts.get("adapted") else []
+    for sentence in [limits_sentence(facts), *certainty(facts), *adapted]:
         console.print(Text(sentence))
     total = duration(summary["seconds"]["total"])
     console.print(Text(f"Time: {total}. Files: {folder}/best, {folder}/report.html, {folder}/summary.json"))
@@ -78,8 +79,18 @@ def print_profile(found: dict[str, Any]) -> None:
 
 
 def print_scores(found: dict[str, Any]) -> None:
-    """Scores of a user's module."""
+    """Scores of a user's module, or of several and how they rank."""
     console = wide_console()
+    if "ranking" in found:
+        for one in found["models"]:
+            print_scores(one)
+        table = Table(title="Within these models, higher is better", title_justify="left")
+        for heading in ("", *found["ranking"]):
+            table.add_column(heading, justify="left" if not heading else "right")
+        for i, one in enumerate(found["models"]):
+            table.add_row(one["model"], *(digits(values[i]) for values in found["ranking"].values()))
+        console.print(table)
+        return
     table = Table(title=found["model"], title_justify="left")
     for heading in ("", "value", "better", "seconds", "why there is none"):
         table.add_column(heading, justify="left" if heading in ("", "why there is none") else "right")

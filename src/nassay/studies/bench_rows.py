@@ -13,6 +13,7 @@ from scipy.stats import rankdata
 
 from nassay.errors import UserError
 from nassay.estimators.proxies import log_rank_sum, proxies
+from nassay.estimators.proxies.nassay_score import MEMBERS, nassay_score
 from nassay.estimators.topology import entry_of, topologies
 from nassay.gaps.published import published
 from nassay.gaps.ranking import budget_regrets, last_where_missing, rank, rank_correlations
@@ -32,7 +33,7 @@ class Aggregate:
     """A score made of others.
 
     Attributes:
-        members: registered proxies, by name.
+        members: registered proxies, topology-only scores, `params` or `macs`, by name.
         combine: from one column for each member, larger is better and None for no value, to the scores.
         summary: one sentence.
     """
@@ -53,6 +54,7 @@ _AZ = ("az_expressivity", "az_progressivity", "az_trainability", "az_complexity"
 AGGREGATES = {
     "az_nas": Aggregate(_AZ, log_rank_sum, "AZ-NAS: the sum of the logarithms of its four parts' ranks"),
     "az_nas_linear": Aggregate(_AZ, rank_sum, "AZ-NAS with ranks summed as they are, its ablation"),
+    "nassay": Aggregate(MEMBERS, nassay_score, "ours: log-ranks of five cheap signals, weighed by how far they agree"),
 }
 
 

@@ -19,6 +19,7 @@ from nassay.estimators.analytic import Analytic
 from nassay.estimators.predictors.dps import EVALUATIONS, FEWEST, Found, Losses, search_recipe
 from nassay.estimators.proxies.eproxy import IMAGES
 from nassay.estimators.proxies.eproxy_recipe import PLAIN, Recipe
+from nassay.estimators.proxies.settings import ProbeSettings
 from nassay.estimators.tables import open_table
 from nassay.gaps.gap import gap
 from nassay.spaces.base import Architecture
@@ -31,7 +32,7 @@ from nassay.studies.probe_inputs import Inputs, probe_inputs
 from nassay.studies.proxy_scores import Sample, Scores
 
 LABELLED, HELD_OUT = 20, 200
-LARGEST_SIDE = 32  # pixels of the images: Eproxy's authors show every network CIFAR-10
+SHOWN = ProbeSettings(IMAGES, 32)  # Eproxy's authors show every network CIFAR-10
 Progress = Callable[[int, int], None]
 
 PROGRAM, LEDGER = "nassay.studies.bench_process", "study.sqlite"
@@ -57,6 +58,7 @@ def search_on_table(
     space: str | None = None,
     out: str | Path | None = None,
     workers: int | None = None,
+    shown: ProbeSettings = SHOWN,
     listener: Listener | None = None,
 ) -> RecipeResult:
     """Search Eproxy's recipe on a few architectures of a benchmark and judge it on others.
@@ -72,6 +74,7 @@ def search_on_table(
         space: name of the space that the table must be of, as a check; None for none.
         out: run folder; by default one under `runs/` that belongs to the benchmark.
         workers: parallel processes of one thread each; by default one for each core.
+        shown: how much of images and networks the regressions are shown.
         listener: hears of progress.
 
     Raises:
@@ -89,7 +92,7 @@ def search_on_table(
     if not (folder / LEDGER).exists():
         refuse_foreign(folder)
     listener, started = listener or Listener(), time.perf_counter()
-    with locked(folder), _Payer(folder, workers, seed) as payer:
+    with locked(folder), _Payer(folder, workers, shown, seed) as payer:
         found = _searched(payer, known, evaluations, seed, listener)
         listener.phase("judge", None)
         rows = _judged(payer, unknown, found, lambda done, total: listener.progress(done, total, None, None))
@@ -140,8 +143,9 @@ def _drawn(
 class _Payer:
     """Regressions of a table's networks, from the ledger where they were paid for, else by workers."""
 
-    def __init__(self, folder: Path, workers: int, seed: int) -> None:
-        self._settings = {"batch_size": IMAGES, "largest_side": LARGEST_SIDE, "seed": seed}
+    def __init__(self, folder: Path, workers: int, shown: ProbeSettings, seed: int) -> None:
+        self._shown, self._seed = shown, seed
+        self._settings = {**shown.as_dict(), "seed": seed}
         self._arguments = (folder, workers, 1, "cpu", PROGRAM)
         self._executor: Executor | None = None
         self._stack = ExitStack()
@@ -162,13 +166,14 @@ class _Payer:
 
     def macs(self, sample: Sample) -> list[float]:
         """MACs of a sample's networks, each for one input of the size that the networks are shown."""
-        seen = seen_by_networks(sample.space, LARGEST_SIDE)
+        seen = seen_by_networks(sample.space, self._shown.largest_side)
         counts = Analytic(seen)
         return [float(counts.totals(a)["macs"]) for a in sample.distinct]
 
     def inputs(self, sample: Sample) -> Inputs:
         """The images that the networks are shown."""
-        return probe_inputs(seen_by_networks(sample.space, LARGEST_SIDE), IMAGES, self._settings["seed"])
+        seen = seen_by_networks(sample.space, self._shown.largest_side)
+        return probe_inputs(seen, self._shown.batch_size, self._seed)
 
     def _workers_at_hand(self) -> Executor:
         if self._executor is None:

@@ -25,6 +25,13 @@ def test_one_bad_rank_is_not_made_good_by_fair_ones() -> None:
     assert first < second
 
 
+def test_weights_count_a_column_more_than_once() -> None:
+    columns = [[1.0, 3.0, 2.0], [5.0, 3.0, 4.0]]
+    assert log_rank_sum(columns, [2, 1]) == pytest.approx(log_rank_sum([columns[0], *columns]))
+    with pytest.raises(UserError, match="found 1 weights and 2 columns"):
+        log_rank_sum(columns, [1])
+
+
 def test_without_any_value_there_is_none() -> None:
     assert log_rank_sum([[None, 1.0], [None, 2.0]])[0] is None
     assert log_rank_sum([]) == []
