@@ -61,7 +61,7 @@ class Scorer:
         networks = [n for n in names if n not in ALWAYS and n not in topologies]
         shown = ProbeSettings(**settings)
         seen = seen_by_networks(space, shown.largest_side)
-        batch = probe_inputs(seen, shown.batch_size, seed).batch if networks else None
+        batch = probe_inputs(seen, shown.inputs(seen.input_shape), seed).batch if networks else None
         depth = shown.depth_percent
         self._networks = ProxyScorer(seen, batch, networks, seed=seed, depth_percent=depth) if batch else None
         self._counts, self._counted = Analytic(space), 0

@@ -84,15 +84,15 @@ class Bench(BenchFolder):
     def __init__(
         self, folder: Path, settings: dict[str, int], *, workers: int | None = None, listener: Listener | None = None
     ) -> None:
-        ProbeSettings(**{key: value for key, value in settings.items() if key != "seed"})
+        self._shown = ProbeSettings(**{key: value for key, value in settings.items() if key != "seed"})
         self._settings = settings
         super().__init__(folder, workers, listener)
 
     def run(self, sample: Sample, names: Sequence[str], folder: Path) -> BenchResult:
         """Score a sample where that is missing, judge it, and write report, tables and summary into `folder`."""
         settings, seed = self._settings, self._settings["seed"]
-        seen = seen_by_networks(sample.space, settings["largest_side"])
-        inputs = probe_inputs(seen, settings["batch_size"], seed)
+        seen = seen_by_networks(sample.space, self._shown.largest_side)
+        inputs = probe_inputs(seen, self._shown.inputs(seen.input_shape), seed)
         scores = Scores(self._ledger, sample, to_score(names), inputs.source, settings)
         self._listener.phase(f"{sample.table} {sample.dataset}", None)
         with self._session("score"):

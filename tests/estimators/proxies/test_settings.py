@@ -21,3 +21,9 @@ def test_fast_shows_less_of_everything() -> None:
 def test_settings_that_make_no_sense(wrong: dict[str, int]) -> None:
     with pytest.raises(UserError, match="needed, found"):
         ProbeSettings(**wrong)
+
+
+def test_of_small_images_there_are_more() -> None:
+    fast = ProbeSettings.fast()
+    assert [fast.inputs((3, side, side)) for side in (64, 32, 24, 16, 8)] == [16, 16, 29, 64, 64]
+    assert ProbeSettings(batch_size=128).inputs((3, 8, 8)) == 128

@@ -4,24 +4,29 @@ from dataclasses import asdict, dataclass
 
 from nassay.errors import UserError
 
+MOST = 64  # inputs, as in most papers
+
 
 @dataclass(frozen=True)
 class ProbeSettings:
     """What a proxy's price depends on beside the network.
 
     Attributes:
-        batch_size: inputs that networks are shown; 64 as in most papers.
+        batch_size: inputs that networks are shown.
         largest_side: of these inputs, in pixels: larger images are shown smaller.
         depth_percent: of each run of equal blocks (such as the cells of a stage), how many are built, rounded up: a
             block more of the same tells little and costs as much as the first.
+        least_pixels: that inputs have together; of small images there are more, up to 64, as statistics over a map need
+            a number of places.
 
     Raises:
         UserError: a number is out of range.
     """
 
-    batch_size: int = 64
+    batch_size: int = MOST
     largest_side: int = 64
     depth_percent: int = 100
+    least_pixels: int = 0
 
     def __post_init__(self) -> None:
         if self.batch_size < 2 or self.largest_side < 1 or not 1 <= self.depth_percent <= 100:
@@ -29,9 +34,22 @@ class ProbeSettings:
 
     @classmethod
     def fast(cls) -> "ProbeSettings":
-        """The settings for ranking whole search spaces, the same for every space."""
-        return cls(batch_size=16, depth_percent=60)
+        """The settings for ranking whole search spaces, the same for every space.
+
+        Chosen by `benchmarks/fast_settings.py`.
+        """
+        return cls(batch_size=16, depth_percent=60, least_pixels=16 * 32 * 32)
+
+    def inputs(self, shape: tuple[int, int, int]) -> int:
+        """How many inputs networks are shown.
+
+        Args:
+            shape: (C, H, W) of one, as shown.
+        """
+        needed = -(-self.least_pixels // (shape[1] * shape[2]))
+        return max(self.batch_size, min(needed, MOST))
 
     def as_dict(self) -> dict[str, int]:
-        """By name; a depth of all blocks, which is not worth saying, is left out."""
-        return {key: value for key, value in asdict(self).items() if (key, value) != ("depth_percent", 100)}
+        """By name; what changes nothing is left out."""
+        idle = {"depth_percent": 100, "least_pixels": 0}
+        return {key: value for key, value in asdict(self).items() if idle.get(key) != value}
