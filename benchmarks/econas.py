@@ -96,7 +96,7 @@ def at_paper_scale(form: type[EcoNAS], space: Space, cycles: int, seed: int) -> 
     return strategy
 
 
-def macro() -> Row:
+def macro() -> Iterator[Row]:
     table = open_table("nasbench_macro")
     truth, space = table.values(), RememberingMacro((3, 32, 32), 10)
     rows = []
@@ -124,7 +124,7 @@ def macro() -> Row:
         print(rows[-1], flush=True)
     world = Simulated(truth, 0)
     rho = {e: float(spearmanr(world.observed[e], world.accuracy).statistic) for e in NOISE}
-    return {"seeds": MACRO_SEEDS, "networks": len(truth), "rho": rho, "best": max(truth.values()), "rows": rows}
+    yield {"seeds": MACRO_SEEDS, "networks": len(truth), "rho": rho, "best": max(truth.values()), "rows": rows}
 
 
 # Part 2: NAS-Bench-201, observed schedules ----------------------------------------------------------------------------
@@ -150,7 +150,8 @@ CONTENDERS: dict[str, Any] = {
 BROODS = {"econas, 8 children": of_brood(8), "econas, 16 children": of_brood(16)}  # on the first data set only
 
 
-def nb201() -> Row:
+def nb201() -> Iterator[Row]:
+    """The findings so far, after every data set."""
     found: Row = {"seeds": NB201_SEEDS, "evaluations": EVALUATIONS, "datasets": {}}
     for dataset in open_table("nasbench201").datasets:
         arena = Arena("nasbench201", dataset)
@@ -175,7 +176,7 @@ def nb201() -> Row:
                 if n != "econas"
             },
         }
-    return found
+        yield found
 
 
 # Statistics and text --------------------------------------------------------------------------------------------------
@@ -314,14 +315,13 @@ def main(part: str, *arguments: str) -> None:
     found: Row = json.loads(path.read_text("utf-8")) if path.exists() else {}
     measure = PARTS[part][0]
     started = time.process_time()
-    found[part] = measure() if measure else entered(Path(arguments[0]))
-    if measure:
-        found[part]["cpu_seconds"] = round(time.process_time() - started, 1)
-    found["methods"] = methods(found)
-    path.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    parts = [line for name, (_, text) in PARTS.items() if name in found for line in text(found[name])]
-    page = "\n".join([INTRO.format(date=time.strftime("%Y-%m-%d")), *parts])
-    (RESULTS / "econas.md").write_text(page, "utf-8")
+    for section in measure() if measure else [entered(Path(arguments[0]))]:
+        found[part] = section | ({"cpu_seconds": round(time.process_time() - started, 1)} if measure else {})
+        found["methods"] = methods(found)
+        path.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        parts = [line for name, (_, text) in PARTS.items() if name in found for line in text(found[name])]
+        page = "\n".join([INTRO.format(date=time.strftime("%Y-%m-%d")), *parts])
+        (RESULTS / "econas.md").write_text(page, "utf-8")
     print(page)
 
 
