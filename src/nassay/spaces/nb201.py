@@ -70,16 +70,14 @@ class Cell(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
-        nodes = [x]
+        nodes = {0: x}
         for target in range(1, OUTPUT_NODE + 1):
-            total = None
             for source in range(target):
                 if (edge := f"{target}<-{source}") in self.edges:
-                    term = self.edges[edge](nodes[source])
-                    total = term if total is None else total + term
-            # Zeros that stay connected to the input: its gradient is then zero, not missing.
-            nodes.append(x * 0 if total is None else total)
-        return nodes[OUTPUT_NODE]
+                    # Zeros that stay connected to the input: its gradient is then zero, not missing.
+                    term = self.edges[edge](nodes[source] if source in nodes else x * 0)
+                    nodes[target] = nodes[target] + term if target in nodes else term
+        return nodes[OUTPUT_NODE] if OUTPUT_NODE in nodes else x * 0
 
 
 class Zero(nn.Module):
