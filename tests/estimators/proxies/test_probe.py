@@ -1,3 +1,4 @@
+import gc
 from itertools import count
 
 import pytest
@@ -112,3 +113,16 @@ def test_a_caller_in_inference_mode_gets_the_same_values() -> None:
         batch = Batch(BATCH.x.clone(), BATCH.y.clone())
         found = {name: e.value for name, e in score(small(), batch, names).items()}
     assert found == expected
+
+
+def test_nothing_of_a_scored_network_is_kept() -> None:
+    def tensors() -> int:
+        gc.collect()
+        return sum(issubclass(type(thing), Tensor) for thing in gc.get_objects())
+
+    names = ["snip", "fisher", "naswot", "zen", "meco", "az_trainability", "synflow"]
+    score(small(), BATCH, names)  # what is made once for all networks
+    before = tensors()
+    for _ in range(2):
+        score(small(), BATCH, names)
+    assert tensors() == before
