@@ -166,11 +166,15 @@ strategies = StrategyRegistry(
         "nassay.strategies.random",
         "nassay.strategies.evolution",
         "nassay.strategies.one_shot",
+        "nassay.strategies.differentiable",
+        "nassay.strategies.netadapt",
         "nassay.strategies.local_search",
         "nassay.strategies.nsga2",
         "nassay.strategies.optuna_sampler",
         "nassay.strategies.flash",
         "nassay.strategies.econas",
+        "nassay.strategies.pnas",
+        "nassay.strategies.proxybo",
     ),
 )
 

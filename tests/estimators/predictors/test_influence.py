@@ -127,3 +127,15 @@ def test_predictions_depend_on_the_seed_alone() -> None:
     first = held_out_predictions(features, truth, 7)
     assert np.array_equal(first, held_out_predictions(features, truth, 7))
     assert np.array_equal(state, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_arrays_with_nan_count_like_lists_with_none() -> None:
+    scores: list[float | None] = [1.0, None, 3.0, 2.0]
+    array = np.array([1.0, np.nan, 3.0, 2.0])
+    assert concordance(array, np.array([0.1, 0.2, 0.3, 0.4])) == concordance(scores, [0.1, 0.2, 0.3, 0.4])
+    assert combined_rank({"a": array}, {"a": 1.0}).tolist() == combined_rank({"a": scores}, {"a": 1.0}).tolist()
+
+
+def test_another_surrogate_can_be_held_out() -> None:
+    features = np.arange(7, dtype=float)[:, None]
+    assert held_out_predictions(features, [0.5] * 7, 0, lambda seed: Memory()).tolist() == [0.0] * 7

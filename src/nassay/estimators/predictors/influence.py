@@ -6,9 +6,12 @@ formulas of the softmax (temperature t0 / (1 + ln n), t0 = 0.05) are a reconstru
 checked.
 
 A learned source (the surrogate) must be judged out of sample: see `held_out_predictions`.
+
+Scores are sequences that hold None, or arrays that hold NaN, where a source has none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,8 +21,10 @@ from sklearn.model_selection import KFold
 
 TEMPERATURE = 0.05
 
+Scores = Sequence[float | None] | np.ndarray
 
-def concordance(scores: Sequence[float | None], truth: Sequence[float], comparable: np.ndarray | None = None) -> float:
+
+def concordance(scores: Scores, truth: Sequence[float] | np.ndarray, comparable: np.ndarray | None = None) -> float:
     """Share of pairs that the scores order as the truth does; ties and missing scores count half.
 
     G = 2 / (n (n - 1)) * sum_{j<k} [ sign(s_j - s_k) = sign(y_j - y_k) ]; 0.5 where there is no pair.
@@ -29,17 +34,22 @@ def concordance(scores: Sequence[float | None], truth: Sequence[float], comparab
         truth: (n,) accuracies.
         comparable: (n, n) bools, which pairs count; all by default.
     """
-    known = np.array([s is not None for s in scores])
-    s = np.array([s if s is not None else 0.0 for s in scores])
+    s = np.asarray(scores, dtype=float)
     y = np.asarray(truth, dtype=float)
-    i, j = np.triu_indices(len(y), k=1)
+    i, j = _pairs(len(y))
     if comparable is not None:
         i, j = i[comparable[i, j]], j[comparable[i, j]]
     if len(i) == 0:
         return 0.5
     agreement = np.sign(s[i] - s[j]) * np.sign(y[i] - y[j])
-    agreement[~(known[i] & known[j])] = 0.0
+    agreement[np.isnan(s[i]) | np.isnan(s[j])] = 0.0
     return float(np.mean((agreement + 1) / 2))
+
+
+@lru_cache(maxsize=8)
+def _pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of all pairs, the smaller one first."""
+    return np.triu_indices(count, k=1)
 
 
 def influences(concordances: Mapping[str, float], evaluated: int) -> dict[str, float]:
@@ -50,13 +60,18 @@ def influences(concordances: Mapping[str, float], evaluated: int) -> dict[str, f
     return dict(zip(concordances, (weights / weights.sum()).tolist(), strict=True))
 
 
-def combined_rank(sources: Mapping[str, Sequence[float | None]], weights: Mapping[str, float]) -> np.ndarray:
+def combined_rank(sources: Mapping[str, Scores], weights: Mapping[str, float]) -> np.ndarray:
     """Weighted sum of ranks, array (n,), larger is better: CR(x) = sum_a I_a R_a(x); a missing score ranks lowest."""
     total = np.zeros(len(next(iter(sources.values()))))
     for name, scores in sources.items():
-        filled = [-np.inf if s is None else s for s in scores]
-        total += weights[name] * rankdata(filled, method="average")
+        total += weights[name] * ranks(scores)
     return total
+
+
+def ranks(scores: Scores) -> np.ndarray:
+    """Array (n,): 1 for the lowest score, ties share the mean of theirs, a missing score ranks lowest."""
+    values = np.asarray(scores, dtype=float)
+    return rankdata(np.where(np.isnan(values), -np.inf, values), method="average")
 
 
 def surrogate(seed: int) -> Any:
@@ -64,11 +79,24 @@ def surrogate(seed: int) -> Any:
     return ExtraTreesRegressor(n_estimators=100, min_samples_leaf=2, random_state=seed, n_jobs=1)
 
 
-def held_out_predictions(features: np.ndarray, truth: Sequence[float], seed: int) -> np.ndarray:
-    """Each architecture predicted by a surrogate that never saw it; (n, d) features, (n,) predictions, five folds."""
+def held_out_predictions(
+    features: np.ndarray,
+    truth: Sequence[float] | np.ndarray,
+    seed: int,
+    make: Callable[[int], Any] | None = None,
+) -> np.ndarray:
+    """Each architecture predicted by a surrogate that never saw it; (n, d) features, (n,) predictions, five folds.
+
+    Args:
+        features: (n, d) of the architectures.
+        truth: (n,) accuracies.
+        seed: of the folds and of every surrogate.
+        make: makes a surrogate from a seed; `surrogate` by default.
+    """
+    make = make or surrogate
     y = np.asarray(truth, dtype=float)
     predictions = np.empty(len(y))
     folds = KFold(min(5, len(y)), shuffle=True, random_state=seed)
     for train, held_out in folds.split(features):
-        predictions[held_out] = surrogate(seed).fit(features[train], y[train]).predict(features[held_out])
+        predictions[held_out] = make(seed).fit(features[train], y[train]).predict(features[held_out])
     return predictions
