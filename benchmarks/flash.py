@@ -4,11 +4,13 @@
 
 Four measurements:
 
-- the predictor, fitted on 25 of 40 random networks that are trained on Fashion-MNIST at 14x14, judged on the other 15,
+- the predictor, fitted on 25 of 40 random networks that are trained on Fashion-MNIST at 8x8, judged on the other 15,
   beside log-MACs and log-params;
 - the pick: the network that the predictor of the 25 and the optimiser choose under the limit, trained, beside the 15;
 - the optimiser: seconds of a warm search, and its objective against the best of 100,000 random networks;
 - the linear cost models on networks left out: latency measured here, energy and area of the modelled accelerator.
+
+With `--tables` the predictor is judged on residual networks that others have trained on ImageNet, and on nothing else.
 
 Trainings are kept in the work folder, one line each, so that the command goes on where it was stopped. Writes
 `benchmarks/results/flash.json` and `.md`.
@@ -29,16 +31,17 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
-from nassay.estimators.analytic import Profile
+from nassay.estimators.analytic import Analytic, Profile
 from nassay.estimators.base import Fidelity
 from nassay.estimators.devices.in_memory_computing import Chip
 from nassay.estimators.devices.linear_cost import LinearCost
 from nassay.estimators.devices.onnx_latency import LatencyEstimator
 from nassay.estimators.predictors.nn_degree_accuracy import DegreeAccuracy
+from nassay.estimators.tables.base import open_table
 from nassay.estimators.topology.nn_degree import NNDegree
 from nassay.estimators.training import Training
 from nassay.gaps.bootstrap import rank_resamples
-from nassay.spaces.base import Architecture, spaces
+from nassay.spaces.base import Architecture, Space, spaces
 from nassay.spaces.skip_nets import SkipNets
 from nassay.strategies.flash import CLOSED_FORMS, SAMPLED
 from nassay.strategies.hierarchical_shgo import HIGH, LOW, HierarchicalShgo
@@ -46,14 +49,16 @@ from nassay.strategies.problem import Constraints, Problem
 from nassay.tasks.classification import Classification, task_from
 
 RESULTS = Path(__file__).parent / "results"
-IMAGES, SHAPE = "images/fashion_mnist_subset.npz", (1, 14, 14)
-FIDELITY = Fidelity(epochs=4, samples=0.2, final=True)
-MAX_MACS = 8_000_000
+IMAGES, SHAPE = "images/fashion_mnist_subset.npz", (1, 8, 8)
+FIDELITY = Fidelity(epochs=4, samples=0.1)
+MAX_MACS = 4_000_000
 DRAWN, SEEDS = 40, 3
 TIMED, RANDOM = 20, 100_000
 RESAMPLES = 2000
 LIMITS = (MAX_MACS, 4 * MAX_MACS, 16 * MAX_MACS)  # of the optimiser's test, MACs
 EXPONENT = 0.05  # of latency, energy and area in the objective that has prices
+
+TABLES, TABULATED = ("ResNeXt-A_in", "ResNeXt-B_in"), 125  # families of NDS, networks of each
 
 Trained = dict[str, dict[int, float]]  # accuracies by architecture and seed
 
@@ -63,53 +68,56 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder that keeps the trainings")
     parser.add_argument("--family", choices=("skip_concat", "skip_add"), default="skip_concat")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="trainings of each network")
-    parser.add_argument("--no-training", action="store_true", help="report on what has been trained so far")
+    parser.add_argument("--networks", type=int, default=DRAWN, help="random networks; 25 of them make the predictor")
+    parser.add_argument("--latency", action="store_true", help="measure latencies, too: on a machine that is idle")
+    parser.add_argument("--tables", action="store_true", help="the predictor on published trainings only")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    if args.tables:
+        return write({"tables": judge_tables()})
     task = task_from(str(Path(os.environ["NASSAY_DATA"]) / IMAGES), seed=0, image_shape=SHAPE)
     assert isinstance(task, Classification)
     space: SkipNets = spaces[args.family].target(task.input_shape, task.num_outputs)
     problem = Problem(space, Constraints(max_macs=MAX_MACS))
-    drawn = list(islice(problem.stream("benchmark", all_sizes=True), DRAWN))
-    train = partial(train_all, space, task, args.work / f"{args.family}.jsonl", stop=args.no_training)
-    trained = train(drawn, args.seeds)
-    fitted = fit(space, drawn[:SAMPLED], trained)
+    drawn = list(islice(problem.stream("benchmark", all_sizes=True), args.networks))
+    train = partial(train_all, space, task, args.work / f"{args.family}.jsonl", args.seeds)
+    trained = train(drawn)
+    fitted = fit(space, drawn[: split(drawn)], trained)
     chosen = under_macs(space, fitted.predict, MAX_MACS).search()
     assert chosen is not None
-    trained |= train([chosen], args.seeds)
+    trained |= train([chosen])
     found = {
-        "command": f"python benchmarks/flash.py --work runs/flash --family {args.family} --seeds {args.seeds}",
+        "command": f"python benchmarks/flash.py --work runs/flash --family {args.family} --seeds {args.seeds} "
+        f"--networks {args.networks}" + " --latency" * args.latency,
         "date": time.strftime("%Y-%m-%d"),
         "family": args.family,
         "trained": sum(len(seeds) for seeds in trained.values()),
         "predictor": judge_predictor(problem, drawn, trained),
-        "pick": judge_pick(problem, drawn[SAMPLED:], chosen, trained, fitted),
-        "costs": judge_costs(problem, drawn),
+        "pick": judge_pick(problem, drawn[split(drawn) :], chosen, trained, fitted),
+        "costs": judge_costs(problem, drawn, latency=args.latency),
     }
     found["optimiser"] = judge_optimiser(space, fitted, found["costs"].pop("models"))
-    write(found)
+    write({"families": {args.family: found}})
 
 
 # The trainings ---------------------------------------------------------------------------------------------------
 
 
-def train_all(
-    space: SkipNets, task: Classification, path: Path, drawn: Sequence[Architecture], seeds: int, *, stop: bool
-) -> Trained:
+def train_all(space: SkipNets, task: Classification, path: Path, seeds: int, drawn: Sequence[Architecture]) -> Trained:
     """Accuracies of the networks, seed after seed, from the work folder where they are known."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
     known = {(line["architecture"], line["seed"]): line["accuracy"] for line in lines}
-    for seed in range(0 if stop else seeds):
+    found: Trained = {}
+    for seed in range(seeds):
         for architecture in drawn:
             text = space.to_string(architecture)
             if (text, seed) not in known:
                 known[text, seed] = accuracy(space, task, architecture, seed)
                 with path.open("a", encoding="utf-8") as file:
                     file.write(json.dumps({"architecture": text, "seed": seed, "accuracy": known[text, seed]}) + "\n")
-    texts = [space.to_string(a) for a in drawn]
-    found = {text: {s: v for (t, s), v in known.items() if t == text and s < seeds} for text in texts}
-    return {text: seeds_of for text, seeds_of in found.items() if seeds_of}
+            found.setdefault(text, {})[seed] = known[text, seed]
+    return found
 
 
 def accuracy(space: SkipNets, task: Classification, architecture: Architecture, seed: int) -> float:
@@ -120,8 +128,8 @@ def accuracy(space: SkipNets, task: Classification, architecture: Architecture, 
 
 
 def means(space: SkipNets, drawn: Sequence[Architecture], trained: Trained) -> np.ndarray:
-    """Mean accuracy over seeds; NaN where there was no training."""
-    return np.array([np.mean(list(trained.get(space.to_string(a), {0: np.nan}).values())) for a in drawn])
+    """Mean accuracy over seeds."""
+    return np.array([np.mean(list(trained[space.to_string(a)].values())) for a in drawn])
 
 
 def seed_deviation(trained: Trained) -> float | None:
@@ -135,12 +143,15 @@ def seed_deviation(trained: Trained) -> float | None:
 
 def fit(space: SkipNets, drawn: Sequence[Architecture], trained: Trained) -> DegreeAccuracy:
     """The predictor of these networks."""
-    y = means(space, drawn, trained)
-    known = np.isfinite(y)
-    return DegreeAccuracy.fit(degrees(space, drawn)[known], y[known])
+    return DegreeAccuracy.fit(degrees(space, drawn), means(space, drawn, trained))
 
 
-def degrees(space: SkipNets, drawn: Sequence[Architecture]) -> np.ndarray:
+def split(drawn: Sequence[Architecture]) -> int:
+    """How many of the networks the predictor is fitted on: 25, or two thirds where there are fewer."""
+    return min(SAMPLED, 2 * len(drawn) // 3)
+
+
+def degrees(space: Space, drawn: Sequence[Architecture]) -> np.ndarray:
     return np.array([e.value for e in NNDegree(space).estimate(drawn)])
 
 
@@ -149,18 +160,36 @@ def judge_predictor(problem: Problem, drawn: list[Architecture], trained: Traine
     space = problem.space
     assert isinstance(space, SkipNets)
     y = means(space, drawn, trained)
-    known = np.flatnonzero(np.isfinite(y))
-    profiles = [problem.profile(a) for a in drawn]
-    columns = {
+    columns, known = columns_of(space, drawn), np.arange(len(drawn))
+    first, rest = known[: split(drawn)], known[split(drawn) :]
+    rows = {name: judged(name, x, y, first, rest, known) for name, x in columns.items()}
+    best, worst = float(y.max()), float(y.min())
+    spread = {"mean": float(y.mean()), "best": best, "worst": worst, "seed_deviation": seed_deviation(trained)}
+    return {"fitted": len(first), "held_out": len(rest), "accuracy": spread, "rows": rows}
+
+
+def judge_tables() -> dict[str, Any]:
+    """The same on residual networks of NDS that others have trained on ImageNet, NN-Degree counted over the layers."""
+    table, found = open_table("nds"), {}
+    for dataset in TABLES:
+        values = list(table.values(dataset).items())
+        picked = np.random.default_rng(0).permutation(len(values))[:TABULATED]
+        drawn = [values[i][0] for i in picked]
+        columns = columns_of(table.space(dataset), drawn)
+        y, known = np.array([values[i][1] for i in picked]) / 100, np.arange(len(drawn))
+        rows = {name: judged(name, x, y, known[:SAMPLED], known[SAMPLED:], known) for name, x in columns.items()}
+        found[dataset] = {"fitted": SAMPLED, "held_out": len(drawn) - SAMPLED, "rows": rows}
+    return found
+
+
+def columns_of(space: Space, drawn: Sequence[Architecture]) -> dict[str, np.ndarray]:
+    """What the accuracy is predicted from."""
+    profiles = [Analytic.of(space).profile(a) for a in drawn]
+    return {
         "nn_degree": degrees(space, drawn),
         "log_macs": np.log([p.macs for p in profiles]),
         "log_params": np.log([p.params for p in profiles]),
     }
-    first, rest = known[known < SAMPLED], known[known >= SAMPLED]
-    rows = {name: judged(name, x, y, first, rest, known) for name, x in columns.items()}
-    best, worst = float(y[known].max()), float(y[known].min())
-    spread = {"mean": float(y[known].mean()), "best": best, "worst": worst, "seed_deviation": seed_deviation(trained)}
-    return {"fitted": len(first), "held_out": len(rest), "accuracy": spread, "rows": rows}
 
 
 def judged(
@@ -216,17 +245,15 @@ def judge_pick(
     space = problem.space
     assert isinstance(space, SkipNets)
     y = means(space, others, trained)
-    y = y[np.isfinite(y)]
     value = float(means(space, [chosen], trained)[0])
     near = [a for a in others if problem.profile(a).macs >= 0.8 * MAX_MACS]
     near_y = means(space, near, trained)
-    near_y = near_y[np.isfinite(near_y)]
     return {
         "architecture": space.to_string(chosen),
         "macs": problem.profile(chosen).macs,
         "predicted": float(fitted.predict(degrees(space, [chosen]))[0]),
-        "accuracies": list(trained.get(space.to_string(chosen), {}).values()),
-        "mean": value if np.isfinite(value) else None,
+        "accuracies": list(trained[space.to_string(chosen)].values()),
+        "mean": value,
         "random": {"n": len(y), "mean": float(y.mean()), "sd": float(y.std(ddof=1)), "best": float(y.max())},
         "random_near_the_limit": {"n": len(near_y), "mean": float(near_y.mean()) if len(near_y) else None},
         "better_than": int((y < value).sum()),
@@ -236,19 +263,17 @@ def judge_pick(
 # Costs and optimiser ---------------------------------------------------------------------------------------------
 
 
-def judge_costs(problem: Problem, drawn: list[Architecture]) -> dict[str, Any]:
+def judge_costs(problem: Problem, drawn: list[Architecture], *, latency: bool) -> dict[str, Any]:
     """Cross-validated errors of the linear models."""
-    profiles = [problem.profile(a) for a in drawn]
-    measured = [e.value for e in LatencyEstimator(problem.space).estimate(drawn)]
-    chip = Chip()
+    profiles, chip = [problem.profile(a) for a in drawn], Chip()
     values: dict[str, tuple[list[Profile], list[float]]] = {
         "energy_mj": (profiles, [chip.energy_mj(p) for p in profiles]),
         "area_mm2": (profiles, [chip.area_mm2(p) for p in profiles]),
-        "latency_ms": (
-            [p for p, v in zip(profiles, measured, strict=True) if v is not None],
-            [v for v in measured if v is not None],
-        ),
     }
+    if latency:
+        measured = zip(profiles, LatencyEstimator(problem.space).estimate(drawn), strict=True)
+        known = [(p, e.value) for p, e in measured if e.value is not None]
+        values["latency_ms"] = [p for p, _ in known], [v for _, v in known]
     models = {name: LinearCost.fit(*columns) for name, columns in values.items()}
     errors = {name: {"mape": m.error.mape, "spearman": m.error.spearman, "n": m.error.n} for name, m in models.items()}
     return {"errors": errors, "models": models}
@@ -258,7 +283,7 @@ def judge_optimiser(space: SkipNets, fitted: DegreeAccuracy, models: dict[str, L
     """Objective against random sampling, and seconds of a warm search, for limits and for prices."""
     prices = {name: model.predict for name, model in models.items()}
     settings = {f"at most {limit / 1e6:g} M MACs": under_macs(space, fitted.predict, limit) for limit in LIMITS}
-    settings["latency, energy and area priced"] = HierarchicalShgo(
+    settings[f"{', '.join(sorted(prices))} priced"] = HierarchicalShgo(
         space, fitted.predict, prices, limits={}, exponents=dict.fromkeys(prices, EXPONENT)
     )
     rows = {name: against_random(space, optimiser) for name, optimiser in settings.items()}
@@ -304,19 +329,22 @@ def point_of(space: SkipNets, architecture: Architecture) -> np.ndarray:
 
 
 def write(found: dict[str, Any]) -> None:
-    """Keep the results of the other family; the page shows all."""
+    """Keep the results that this command has not measured; the page shows all."""
     path = RESULTS / "flash.json"
-    kept = json.loads(path.read_text("utf-8")) if path.exists() else {"families": {}}
-    kept["families"][found["family"]] = found
+    kept = json.loads(path.read_text("utf-8")) if path.exists() else {"families": {}, "tables": {}}
+    kept = {name: kept[name] | found.get(name, {}) for name in ("families", "tables")}
     kept["methods"] = methods(kept["families"])
     path.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
-    text = HEAD + "".join(section(kept["families"][name]) for name in sorted(kept["families"], reverse=True))
-    path.with_suffix(".md").write_text(text, "utf-8")
-    sys.stdout.write(text)
+    parts = [HEAD, *(section(kept["families"][name]) for name in sorted(kept["families"], reverse=True))]
+    parts += [table_section(name, kept["tables"][name]) for name in sorted(kept["tables"])]
+    path.with_suffix(".md").write_text("".join(parts), "utf-8")
+    sys.stdout.write("".join(parts))
 
 
 def methods(families: dict[str, Any]) -> dict[str, dict[str, str]]:
     """What docs/methods.md says of the strategy."""
+    if not families:
+        return {}
     found = families.get("skip_concat") or next(iter(families.values()))
     row, macs = (found["predictor"]["rows"][name]["spearman"] for name in ("nn_degree", "log_macs"))
     result = (
@@ -337,8 +365,8 @@ def with_interval(row: dict[str, Any]) -> str:
 
 HEAD = f"""# FLASH on skip networks
 
-`python benchmarks/flash.py`: random networks of at most {MAX_MACS / 1e6:g} M MACs, trained on a fifth of 8,000
-Fashion-MNIST images at 14x14 for {FIDELITY.epochs:g} epochs, judged on 2,000 validation images. Short trainings: their
+`python benchmarks/flash.py`: random networks of at most {MAX_MACS / 1e6:g} M MACs, trained on a tenth of 8,000
+Fashion-MNIST images at 8x8 for {FIDELITY.epochs:g} epochs, judged on 2,000 validation images. Short trainings: their
 ranking is what FLASH sees in a search, not what long trainings would say. Intervals: 95 %, bootstrap over networks.
 """
 
@@ -352,16 +380,8 @@ def section(found: dict[str, Any]) -> str:
         f"`{found['command']}`, {found['date']}, {found['trained']} trainings. Accuracies from "
         f"{100 * spread['worst']:.1f} to {100 * spread['best']:.1f} %, deviation between seeds {between} points.\n",
         f"The predictor, fitted on {predictor['fitted']} networks, on {predictor['held_out']} held out:\n",
-        "| predictor | RMSE, points | over 100 splits | Spearman, held out | Spearman, all |",
-        "|---|---|---:|---|---|",
+        *predictor_rows(predictor["rows"]),
     ]
-    for name, row in predictor["rows"].items():
-        low, high = (100 * v for v in row["rmse_ci"])
-        lines.append(
-            f"| {name.replace('_', '-')} | {100 * row['rmse']:.2f} ({low:.2f} to {high:.2f}) | "
-            f"{100 * row['rmse_100_splits']:.2f} | {with_interval(row['spearman'])} | "
-            f"{with_interval(row['spearman_all'])} |"
-        )
     lines += ["", pick_sentence(pick), "", "The optimiser against the best of 100,000 random networks:\n"]
     lines += ["| setting | objective | best random (feasible) | difference | s warm, wall | CPU | evaluations |"]
     lines += ["|---|---:|---:|---:|---:|---:|---:|"]
@@ -379,10 +399,35 @@ def section(found: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def table_section(name: str, found: dict[str, Any]) -> str:
+    """One family of NDS."""
+    lines = [
+        f"\n## {name} of NDS\n",
+        f"`python benchmarks/flash.py --work runs/flash --tables`: published ImageNet accuracies of random networks; "
+        f"fitted on {found['fitted']}, held out {found['held_out']}. NN-Degree counted over the layers.\n",
+        *predictor_rows(found["rows"]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def predictor_rows(rows: dict[str, Any]) -> list[str]:
+    """A table of predictors."""
+    lines = [
+        "| predictor | RMSE, points | over 100 splits | Spearman, held out | Spearman, all |",
+        "|---|---|---:|---|---|",
+    ]
+    for name, row in rows.items():
+        low, high = (100 * v for v in row["rmse_ci"])
+        lines.append(
+            f"| {name.replace('_', '-')} | {100 * row['rmse']:.2f} ({low:.2f} to {high:.2f}) | "
+            f"{100 * row['rmse_100_splits']:.2f} | {with_interval(row['spearman'])} | "
+            f"{with_interval(row['spearman_all'])} |"
+        )
+    return lines
+
+
 def pick_sentence(pick: dict[str, Any]) -> str:
     """The pick beside the random networks."""
-    if pick["mean"] is None:
-        return f"The pick under the limit is `{pick['architecture']}`; it has not been trained."
     random, near = pick["random"], pick["random_near_the_limit"]
     beside = f", those within a fifth of the limit {100 * near['mean']:.2f} % (n {near['n']})" if near["n"] else ""
     return (

@@ -2,8 +2,8 @@
 
 Li, Mandal, Ogras & Marculescu 2021, arXiv:2108.00568:
 
-1. Sample: some 25 random networks inside the limits are trained; theta_A(g), and linear models of those costs that have
-   no closed form, are fitted to them.
+1. Sample: some 25 random networks inside the limits are trained, half of them scaled down to all sizes, so that the
+   degrees spread; theta_A(g), and linear models of those costs that have no closed form, are fitted to them.
 2. Search: hierarchical SHGO finds the network of the highest predicted accuracy under the limits. The paper trusts its
    predictor and stops here. We ask it for several: under bounds on the price of training, from that of the dearest
    sampled network down, since short trainings flatter small networks; and train what it proposes as the sampled ones
@@ -54,9 +54,13 @@ class Flash(Strategy):
         self.stream = self.problem.stream("random")
         self.pool: list[Architecture] = []
         count, fidelity = self.problem.single_fidelity()
-        drawn = list(islice(self.stream, min(SAMPLED, max(1, round(LARGEST_SHARE * count)))))
+        sampled = min(SAMPLED, max(2, round(LARGEST_SHARE * count)))
+        random = list(islice(self.stream, (sampled + 1) // 2))
+        sized = (a for a in self.problem.stream("sizes", all_sizes=True) if a not in random)
+        drawn = random + list(islice(sized, sampled - len(random)))
         records = yield [Request(a, "training", fidelity) for a in drawn]
-        self.random_baseline = next(iter((yield from self.best_measured(_best(records), 1))), None)
+        best = [a for a in _best(records) if a in random]
+        self.random_baseline = next(iter((yield from self.best_measured(best, 1))), None)
         self.phase = "search"
         shares = iter(np.linspace(1.0, CHEAPEST, count - len(drawn)).tolist())
         while some := list(islice(shares, self.problem.at_once(AT_ONCE))):
