@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import wilcoxon
 
+from nassay.estimators.tables.base import open_table
 from nassay.estimators.tables.hardware import HardwareTable
 from nassay.gaps.hypervolume import hypervolume, hypervolume_curve, pareto_front
 from nassay.spaces.base import Architecture
@@ -127,8 +128,8 @@ def costs_of(arena: Arena, device: str) -> Costs:
     table, dataset = HardwareTable("hwnasbench"), arena.dataset
     latency = table.values(device, "latency_ms", dataset)
     energy = table.values(device, "energy_mj", dataset)
-    problem = arena.problem(0, 4)
-    return Costs(device, {a: (latency[a], energy[a], float(problem.profile(a).params)) for a in arena.valid})
+    params = open_table("nasbench201").costs("params", dataset)
+    return Costs(device, {a: (latency[a], energy[a], params[a]) for a in arena.valid})
 
 
 def points_of(race: Race, arena: Arena, costs: Costs) -> np.ndarray:
@@ -160,14 +161,14 @@ TEXT = """# Fronts of accuracy, latency, energy and parameters
 
 `python benchmarks/pareto.py --dataset {dataset} --device {device} --seeds {seeds} --evaluations {evaluations}`, {date}.
 NAS-Bench-201 ({dataset}, {networks:,} networks up to isomorphism) with latency and energy of HW-NAS-Bench on {device};
-{seeds} seeds each. Objectives: {objectives}. Strategies see validation accuracies, their fronts are judged by test
+seeds as in the table. Objectives: {objectives}. Strategies see validation accuracies, their fronts are judged by test
 accuracy. Hypervolume over the table's ideal point, up to the {worst:.0%} quantile of each objective, as a share of what
 the table's own front of {front} networks has; mean over seeds, bootstrap 95 % interval. Only networks that were trained
 to the end count.
 
 {table}
 
-p is Wilcoxon's signed-rank test against random search over the {seeds} seeds, two-sided, at the last mark.
+p is Wilcoxon's signed-rank test against random search over the same seeds, two-sided, at the last mark.
 "nsga2, accuracy and MACs" and "cascade, accuracy alone" are the strategies as `nassay search` runs them, which do not
 look for a front. The cascade trains most of its candidates for a twelfth of the epochs where the table has such a
 training; those are paid for and do not count as points of its front. Under {limits} limits (latency quantiles
@@ -182,7 +183,8 @@ def write(dataset: str, device: str, seeds: int, evaluations: int, curves: dict[
         shares = np.array(values)
         same = np.array_equal(shares[:, -1], base[: len(shares), -1])
         p = None if same else float(wilcoxon(shares[:, -1], base[: len(shares), -1]).pvalue)
-        rows.append([name, *(interval(column) for column in shares.T), "" if p is None else f"{p:.2g}"])
+        cells = [interval(column) for column in shares.T]
+        rows.append([name, str(len(shares)), *cells, "" if p is None else f"{p:.2g}"])
         found[name] = {"share": shares.tolist(), "p_against_random": p}
     document = {**facts, "dataset": dataset, "device": device, "seeds": seeds, "marks": marks, "strategies": found}
     (RESULTS / "pareto.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
@@ -190,7 +192,7 @@ def write(dataset: str, device: str, seeds: int, evaluations: int, curves: dict[
         dataset=dataset, device=device, seeds=seeds, evaluations=evaluations, date=time.strftime("%Y-%m-%d"),
         objectives=", ".join(OBJECTIVES), worst=WORST, limits=len(LIMITS), share=evaluations // len(LIMITS),
         quantiles=", ".join(f"{q:g}" for q in LIMITS),
-        table=table(["strategy", *(f"after {m}" for m in marks), "p"], rows), **facts,
+        table=table(["strategy", "seeds", *(f"after {m}" for m in marks), "p"], rows), **facts,
     )  # fmt: skip
     (RESULTS / "pareto.md").write_text(text, "utf-8")
 
@@ -200,6 +202,7 @@ def main() -> None:
     parser.add_argument("--dataset", default="cifar10")
     parser.add_argument("--device", default="edgegpu")
     parser.add_argument("--seeds", type=int, default=30)
+    parser.add_argument("--cascade-seeds", type=int, default=30, help="of the cascades, whose races take long")
     parser.add_argument("--evaluations", type=int, default=200)
     parser.add_argument("--work", type=Path, default=Path("runs/pareto"))
     given = parser.parse_args()
@@ -214,7 +217,7 @@ def main() -> None:
     given.work.mkdir(parents=True, exist_ok=True)
     curves: dict[str, list[list[float]]] = {}
     for name, make in strategies_for(costs).items():
-        for seed in range(given.seeds):
+        for seed in range(given.cascade_seeds if name.startswith("cascade") else given.seeds):
             key = f"{given.dataset}-{given.device}-{given.evaluations}-{name}-{seed}".replace(" ", "_")
             path = given.work / f"{key}.json"
             if not path.exists():
@@ -222,7 +225,7 @@ def main() -> None:
                 path.write_text(json.dumps(curve(points_of(race, arena, costs), ideal, worst, marks)))
             curves.setdefault(name, []).append([v / best for v in json.loads(path.read_text())])
         print(name, np.mean(curves[name], axis=0).round(3), file=sys.stderr)
-    write(given.dataset, given.device, given.seeds, given.evaluations, curves, facts)
+        write(given.dataset, given.device, given.seeds, given.evaluations, curves, facts)
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ class DeviceProfile:
 
     @property
     def noise(self) -> float | None:
-        """Mean relative difference between two measurements of a network: no model errs less. None if not known."""
+        """Mean relative difference between two measurements of a network, which errors are to be held against."""
         pairs = [(r["median_ms"], r["again_ms"]) for r in self.form["networks"] if "again_ms" in r]
         return float(np.mean([abs(a - b) / min(a, b) for a, b in pairs])) if pairs else None
 
