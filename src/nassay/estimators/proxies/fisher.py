@@ -5,8 +5,8 @@ score = sum over layers and channels c of  n_c D_c,  D_c = mean_b (sum_hw a dL/d
 
 a the output of a convolution or linear layer for one sample, L the mean cross-entropy of the batch, n_c the weights
 of the channel: the reference (batch 64, default initialisation) gives every weight its channel's value before it adds
-up. The gradients are those of the backward pass that the weights' gradients need anyway; price: a copy of every layer's
-output.
+up. The gradients are those of the backward pass that the weights' gradients need anyway; price: every layer's
+output is kept until then, as a copy where the network writes into it.
 """
 
 from torch import Tensor
