@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from itertools import product
 from math import prod
+from operator import lt
 from typing import ClassVar
 
 import numpy as np
@@ -173,7 +174,7 @@ class Space(ABC):
         if architecture.space != self.name:
             raise UserError(f"This is the space {self.name!r}, the architecture is of {architecture.space!r}.")
         found = architecture.choices
-        if len(found) != len(self.options) or any(not 0 <= c < n for c, n in zip(found, self.options, strict=True)):
+        if len(found) != len(self.options) or min(found, default=0) < 0 or not all(map(lt, found, self.options)):
             raise UserError(f"{found} is not a point of {self.name!r}: its choices have {self.options} options.")
         return architecture
 

@@ -12,6 +12,7 @@ Inputs smaller than 32x32 lose strides, so that the last map stays at least 4x4.
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from itertools import chain, combinations, product
 
 import numpy as np
@@ -28,6 +29,8 @@ STAGES = ((0, 1), (2, 3, 4), (5, 6, 7))  # layers of each stage
 STEM_CHANNELS = 32
 TAIL_CHANNELS = 1280
 DOWNSAMPLING_ORDER = (2, 3, 1)  # stages in the order in which they keep their strides
+
+Choices = tuple[int, ...]
 
 
 def _placed(layers: Sequence[int], places: Sequence[int], length: int) -> list[int]:
@@ -94,33 +97,51 @@ class NBMacro(Space):
 
     def canonical(self, architecture: Architecture) -> Architecture:
         """The same network with the identities of each stage, but for its first layer, behind the other layers."""
-        choices = list(self.check(architecture).choices)
-        for first, *rest in STAGES:
-            layers = [choices[i] for i in rest]
-            choices[first + 1 : first + 1 + len(rest)] = sorted(layers, key=lambda c: c == 0)
-        return Architecture(self.name, tuple(choices))
+        return Architecture(self.name, _in_order(self.check(architecture).choices))
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
         """All networks with one layer more, less or of another kind; see `Space.neighbors`.
 
         A layer may come between two others, so every order of a stage's identities is changed in turn.
         """
-        here = self.canonical(architecture)
-        changes = [(i, option) for i, n in enumerate(self.options) for option in range(n)]
-        near = {self._replace(same, i, option) for same in self._encodings(here) for i, option in changes}
-        return sorted(near - {here})
+        near = _one_layer_away(self.canonical(architecture).choices)
+        return [Architecture(self.name, choices) for choices in near]
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
         """A random neighbour."""
-        near = self.neighbors(architecture)
-        return near[int(rng.integers(len(near)))]
+        near = _one_layer_away(self.canonical(architecture).choices)
+        return Architecture(self.name, near[int(rng.integers(len(near)))])
 
-    def _encodings(self, canonical: Architecture) -> list[Architecture]:
-        """Every encoding of the same network."""
-        stages = []
-        for first, *rest in STAGES:
-            layers = [canonical.choices[i] for i in rest]
-            kept = [c for c in layers if c]
-            places = combinations(range(len(rest)), len(kept))
-            stages.append([(canonical.choices[first], *_placed(kept, where, len(rest))) for where in places])
-        return [Architecture(self.name, tuple(chain(*layers))) for layers in product(*stages)]
+
+@cache
+def _in_order(choices: Choices) -> Choices:
+    """The canonical encoding of the same network."""
+    ordered = list(choices)
+    for first, *rest in STAGES:
+        layers = [choices[i] for i in rest]
+        ordered[first + 1 : first + 1 + len(rest)] = sorted(layers, key=lambda c: c == 0)
+    return tuple(ordered)
+
+
+@cache
+def _one_layer_away(canonical: Choices) -> tuple[Choices, ...]:
+    """The canonical encodings of all neighbours, sorted."""
+    options = range(len(OPERATIONS))
+    near = {
+        _in_order((*same[:i], option, *same[i + 1 :]))
+        for same in _encodings(canonical)
+        for i in range(len(same))
+        for option in options
+    }
+    return tuple(sorted(near - {canonical}))
+
+
+def _encodings(canonical: Choices) -> list[Choices]:
+    """Every encoding of the same network."""
+    stages = []
+    for first, *rest in STAGES:
+        layers = [canonical[i] for i in rest]
+        kept = [c for c in layers if c]
+        places = combinations(range(len(rest)), len(kept))
+        stages.append([(canonical[first], *_placed(kept, where, len(rest))) for where in places])
+    return [tuple(chain(*layers)) for layers in product(*stages)]

@@ -10,7 +10,7 @@ tests/spaces/test_transnas_macro.py).
 
 import re
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from torch import Tensor, nn
@@ -25,6 +25,8 @@ DEPTHS = (4, 5, 6)
 MOST_DOUBLINGS = 3
 MOST_HALVINGS = 4
 IDLE = Module(doubles=False, halves=False)
+
+Choices = tuple[int, ...]
 
 
 def in_benchmark(modules: Sequence[Module]) -> bool:
@@ -75,17 +77,11 @@ class TransNASMacro(Space):
         Raises:
             UserError: not a point of this space.
         """
-        depth, *bits = self.check(architecture).choices
-        used = DEPTHS[depth]
-        doublings = [i for i in range(used) if bits[2 * i]][:MOST_DOUBLINGS] or [used - 1]
-        halvings = [i for i in range(used) if bits[2 * i + 1]][:MOST_HALVINGS] or doublings[:1]
-        return tuple(Module(i in doublings, i in halvings) for i in range(used))
+        return _modules(self.check(architecture).choices)
 
     def architecture(self, modules: tuple[Module, ...]) -> Architecture:
         """Inverse of `modules`, canonical."""
-        bits = [bit for module in modules for bit in (int(module.doubles), int(module.halves))]
-        unused = 2 * (max(DEPTHS) - len(modules))
-        return Architecture(self.name, (DEPTHS.index(len(modules)), *bits, *(0,) * unused))
+        return Architecture(self.name, _choices(modules))
 
     def layout(self, architecture: Architecture, *, width: float = 1.0) -> Layout:
         """Stem and two residual blocks a module; see `Space.layout`."""
@@ -142,20 +138,44 @@ class TransNASMacro(Space):
     def sample(self, rng: np.random.Generator) -> Architecture:
         """A network of random depth, every module's two choices by a fair coin, until the benchmark has it."""
         while True:
-            modules = tuple(Module(*map(bool, rng.integers(2, size=2))) for _ in range(rng.choice(DEPTHS)))
+            depth = DEPTHS[int(rng.integers(len(DEPTHS)))]
+            modules = tuple(Module(*map(bool, coins)) for coins in rng.integers(2, size=(depth, 2)).tolist())
             if in_benchmark(modules):
                 return self.architecture(modules)
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
         """All networks that differ in one module's doubling or halving, or by a last module that is idle, sorted."""
-        modules = self.modules(architecture)
-        near = [(*modules, IDLE)] + [modules[:-1]] * (modules[-1] == IDLE)
-        for i, module in enumerate(modules):
-            others = (Module(not module.doubles, module.halves), Module(module.doubles, not module.halves))
-            near += [(*modules[:i], other, *modules[i + 1 :]) for other in others]
-        return sorted(self.architecture(m) for m in near if in_benchmark(m))
+        return [Architecture(self.name, choices) for choices in _near(self.modules(architecture))]
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
         """A random neighbour."""
-        near = self.neighbors(architecture)
-        return near[rng.integers(len(near))]
+        near = _near(self.modules(architecture))
+        return Architecture(self.name, near[int(rng.integers(len(near)))])
+
+
+@cache
+def _modules(choices: Choices) -> tuple[Module, ...]:
+    """The modules of the network that an encoding stands for."""
+    depth, *bits = choices
+    used = DEPTHS[depth]
+    doublings = [i for i in range(used) if bits[2 * i]][:MOST_DOUBLINGS] or [used - 1]
+    halvings = [i for i in range(used) if bits[2 * i + 1]][:MOST_HALVINGS] or doublings[:1]
+    return tuple(Module(i in doublings, i in halvings) for i in range(used))
+
+
+@cache
+def _choices(modules: tuple[Module, ...]) -> Choices:
+    """The canonical encoding of these modules."""
+    bits = [bit for module in modules for bit in (int(module.doubles), int(module.halves))]
+    unused = 2 * (max(DEPTHS) - len(modules))
+    return (DEPTHS.index(len(modules)), *bits, *(0,) * unused)
+
+
+@cache
+def _near(modules: tuple[Module, ...]) -> tuple[Choices, ...]:
+    """The canonical encodings of all neighbours, sorted."""
+    near = [(*modules, IDLE)] + [modules[:-1]] * (modules[-1] == IDLE)
+    for i, module in enumerate(modules):
+        others = (Module(not module.doubles, module.halves), Module(module.doubles, not module.halves))
+        near += [(*modules[:i], other, *modules[i + 1 :]) for other in others]
+    return tuple(sorted(_choices(m) for m in near if in_benchmark(m)))
