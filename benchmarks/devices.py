@@ -215,10 +215,10 @@ the groups, three noises, a linear against a logarithmic scale, and a kernel on 
 
 MACHINE = """## A profile of this machine
 
-What `nassay device measure --space {space} --input {input}` does, with a fifth of its time for each model; {processor}, {runtime}, {threads} thread. **The machine was
-loaded while this was measured** (load average {load:.1f} on {cores} cores, at the lowest priority), so what is shown is
-what a profile is worth on a busy machine. {operators} operators were timed; {n} networks judge, none of which any model
-was fitted to.
+What `nassay device measure --space {space} --input {input}` does, with a fifth of its time for each model;
+{processor}, {runtime}, {threads} thread. **The machine was loaded while this was measured** (load average {load:.1f} on
+{cores} cores, at the lowest priority), so what is shown is what a profile is worth on a busy machine. {operators}
+operators were timed; {n} networks judge, none of which any model was fitted to.
 
 {models}
 

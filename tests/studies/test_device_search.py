@@ -9,6 +9,7 @@ from nassay.errors import InfeasibleError, UserError
 from nassay.estimators.devices.profile import DeviceProfile
 from nassay.spaces.base import spaces
 from nassay.studies import evaluate as evaluate_module
+from nassay.studies import finish as finish_module
 from nassay.studies import search as search_module
 from nassay.studies import study as study_module
 from nassay.studies.listener import Listener
@@ -81,6 +82,23 @@ def test_the_summary_names_the_device_and_its_error(search, device_form, profile
     assert (model["device"], model["n"]) == ("board", 4)
     assert result.summary["config"]["device_profile"] == DeviceProfile.load(profile_file).identity
     assert any("Latencies are those of the device board, modelled and not measured" in text for text in said)
+
+
+@pytest.mark.slow
+def test_a_real_search_for_a_device_says_so_in_its_files(make_images, profile_file, device_form, tmp_path, monkeypatch):
+    monkeypatch.setattr(finish_module, "FINAL_EPOCHS", 1)
+    limit = median_ms(device_form)
+    result = nassay.search(
+        make_images(60), space="nb201", strategy="random", evaluations=4, workers=1, device="cpu",
+        constraints={"max_latency_ms": limit}, out=tmp_path / "run", device_profile=profile_file,
+    )  # fmt: skip
+    best = result.summary["best"]
+    assert best["latency_ms"] <= limit
+    assert (best["latency_predicted"], best["latency"]["device"]) == (True, "board")
+    assert (tmp_path / "run" / "best" / "model.onnx").exists()
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Latencies are those of the device board, modelled and not measured" in page
+    assert "fitted to measurements on board, not measured" in page
 
 
 def test_the_run_folder_keeps_the_profile(search, profile_file, workers, tmp_path):
