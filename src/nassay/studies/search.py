@@ -9,6 +9,7 @@ from nassay.errors import NassayError, StudyStoppedError, UserError
 from nassay.estimators.devices.onnx_latency import LatencyEstimator
 from nassay.estimators.devices.profile import DeviceProfile
 from nassay.spaces.base import Architecture, spaces
+from nassay.strategies.base import strategies
 from nassay.strategies.problem import Constraints, Problem, with_limits
 from nassay.studies.executors import threads_each, usable_cores
 from nassay.studies.ledger import Ledger
@@ -26,7 +27,7 @@ DEFAULT_MINUTES = 10.0
 def search(
     data: Any,
     *,
-    space: str = "mobile",
+    space: str | None = None,
     strategy: str = "cascade",
     constraints: Constraints | dict[str, float] | None = None,
     minutes: float | None = None,
@@ -48,7 +49,7 @@ def search(
     Args:
         data: a data set's name (`digits`), a path (folder of class folders, `.npz`, `.csv`), a pair of arrays (images,
             labels), a torch Dataset of (image, label), or a Task.
-        space: name of the search space.
+        space: name of the search space; by default the strategy's own, `mobile` for most.
         strategy: name of the search strategy.
         constraints: limits, such as `{"max_latency_ms": 4, "max_params": 500_000}`.
         minutes: wall-clock budget for everything, export and report included; 10 if `evaluations` is not given either.
@@ -78,7 +79,7 @@ def search(
     plan = Plan(
         source=data if isinstance(data, str) else str(data) if isinstance(data, Path) else "arrays",
         task="classification",
-        space=space,
+        space=space or strategies[strategy].target.default_space,
         strategy=strategy,
         constraints=with_limits(constraints),
         minutes=minutes,
