@@ -61,3 +61,15 @@ def test_an_exhausted_space_ends_the_search(toy: Space, oracle: Any, max_params:
     """20 parameters only fit widths of one; 24 parameters nine networks, see test_problem."""
     problem = Problem(toy, Constraints(max_params=max_params), Budget(evaluations=16))
     assert sum(len(batch) for batch in batches(Evolution(problem), oracle(problem))) == networks
+
+
+def test_with_a_table_children_are_made_one_by_one_from_a_population_of_ten(toy: Space, oracle: Any) -> None:
+    """NAS-Bench-201's settings; the parent of each child is among the ten youngest."""
+    problem = Problem(toy, budget=Budget(evaluations=60), replay=True)
+    first, *generations = batches(Evolution(problem), oracle(problem))
+    born = [r.request.architecture for r in first]
+    assert len(born) == 10
+    assert [len(generation) for generation in generations] == [1] * 50
+    for (child,) in generations:
+        assert min(differing(child.request.architecture, a) for a in born[-10:]) == 1
+        born.append(child.request.architecture)

@@ -212,3 +212,25 @@ def test_latency_is_measured_only_under_a_limit_on_it(toy: Space) -> None:
     assert asked == [toy.smallest()]
     with pytest.raises(InfeasibleError, match=r"max_latency_ms = 2 ms, but the smallest network has 2\.5 ms"):
         Problem(toy, Constraints(max_latency_ms=2)).check_reachable(measure)
+
+
+def test_a_table_answers_whole_trainings_one_after_the_other(toy: Space) -> None:
+    """Images of 64 pixels are shown smaller to short trainings, but no table has such trainings."""
+    large = spaces["nb201"].target((3, 64, 64), 4)
+    searched, replayed = (Problem(large, budget=Budget(evaluations=9), replay=replay) for replay in (False, True))
+    assert searched.single_fidelity()[1].epochs == 4
+    assert replayed.single_fidelity() == (9, Fidelity(epochs=30))
+    assert replayed.fidelity(epochs=3, seconds=1) == Fidelity(epochs=3)
+    assert (searched.at_once(4), replayed.at_once(4)) == (4, 1)
+
+
+def test_a_draw_is_shrunk_just_until_it_fits(toy: Space) -> None:
+    problem = Problem(toy, Constraints(max_params=70))
+    largest = Architecture("toy", (3,) * 8)
+    shrunk = problem.shrunk(largest)
+    assert shrunk is not None
+    assert problem.admits(shrunk)
+    assert len(set(shrunk.choices)) == 1
+    next_larger = Architecture("toy", tuple(c + 1 for c in shrunk.choices))
+    assert not problem.admits(next_larger)
+    assert Problem(toy, Constraints(max_params=5)).shrunk(largest) is None
