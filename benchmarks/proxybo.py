@@ -81,7 +81,7 @@ def summary(curves: np.ndarray, evolution: np.ndarray, rng: np.random.Generator)
         "seeds": count,
         "needed": [finite(median), finite(low), finite(high)],
         "reached": int(np.isfinite(found).sum()),
-        "times_fewer": [finite(evaluations / n) for n in (median, high, low)],
+        "times_fewer": [finite(evaluations / n) or None for n in (median, high, low)],
         "regret": regrets,
     }
 
@@ -95,7 +95,7 @@ def row(name: str, one: dict[str, Any]) -> str:
     """A strategy in Markdown."""
 
     def number(value: float | None, digits: int) -> str:
-        return "never" if value is None else f"{value:.{digits}f}"
+        return "-" if value is None else f"{value:.{digits}f}"
 
     count, (fewer, least, most) = one["needed"], one["times_fewer"]
     cells = [

@@ -67,7 +67,7 @@ class PNAS(Strategy):
         self.random_baseline = next(iter((yield from self.best_measured(best, 1))), None)
         self.phase = "grow"
         steps = self.problem.space.growth_steps(max(1, (count - len(drawn)) // NARROWEST))
-        beam: list[Architecture | None] = [None]
+        beam: Sequence[Architecture | None] = [None]
         for step in range(steps):
             share = -(-(count - len(records)) // (steps - step))
             children = self._children(beam, step, steps)
