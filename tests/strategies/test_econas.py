@@ -230,6 +230,7 @@ def test_in_a_replay_the_last_stage_is_the_full_training(toy: Space) -> None:
     problem = Problem(toy, budget=Budget(evaluations=50), replay=True)
     assert [b.epochs for b in EcoNAS(problem).bounds] == [10, 20, 30]
     assert [b.epochs for b in EcoNASSingle(problem).bounds] == [30]
+    assert EcoNAS(Problem(toy, budget=Budget(evaluations=200), replay=True)).brood == 16
 
 
 def test_the_hierarchy_finds_better_networks_than_random_search(toy: Space, oracle: Any) -> None:

@@ -143,9 +143,8 @@ class EcoNAS(Strategy):
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
-        wanted = problem.candidates()
-        self.brood = brood_of(wanted)
-        self.count = wanted * MOST_REPLAYED if problem.replay else wanted
+        self.count = problem.candidates() * (MOST_REPLAYED if problem.replay else 1)
+        self.brood = brood_of(self.count)
 
     def plan(self) -> Plan:
         """Random candidates, then cycles: who is old dies, the better go on, and mutants of the winners begin."""
