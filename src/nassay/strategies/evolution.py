@@ -1,9 +1,9 @@
 """Regularized evolution: tournament selection, one mutation, and the oldest dies (Real et al. 2019, arXiv:1802.01548).
 
-Real et al. evolve 20,000 networks with a population of 100 and tournaments of 25. For a few hundred trainings population
-and tournaments are those of 10 with which NAS-Bench-201 runs the method (Dong & Yang 2020, arXiv:2001.00326); with fewer
-than 30 trainings the population is a third of them. A tournament draws with replacement, as published. One thing
-differs: a network that was trained before is not trained again, another mutant takes its place.
+Real et al. evolve 20,000 networks with a population of 100 and tournaments of 25. For a few hundred trainings the
+population and the tournaments are those of 10 with which NAS-Bench-201 runs the method (Dong & Yang 2020,
+arXiv:2001.00326); with fewer than 30 trainings the population is a third of them. A tournament draws with replacement,
+as published. One thing differs: a network that was trained before is not trained again, another mutant takes its place.
 
 Where workers train side by side, children are made in small batches; a batch depends on finished records only, so the
 result is the same for any number of workers. Where a table answers at once, they are made one by one, as published.

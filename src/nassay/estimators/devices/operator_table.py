@@ -65,7 +65,7 @@ class Operator:
     @classmethod
     def from_json(cls, form: Mapping[str, Any]) -> "Operator":
         """Inverse of `to_json`; what else the form holds is ignored."""
-        values = {f.name: form[f.name] for f in fields(cls)}
+        values: dict[str, Any] = {f.name: form[f.name] for f in fields(cls)}
         return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
 
 
