@@ -65,8 +65,8 @@ class Operator:
     @classmethod
     def from_json(cls, form: Mapping[str, Any]) -> "Operator":
         """Inverse of `to_json`; what else the form holds is ignored."""
-        values: dict[str, Any] = {f.name: form[f.name] for f in fields(cls)}
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+        values: dict[str, Any] = {f.name: tuple(v) if isinstance(v := form[f.name], list) else v for f in fields(cls)}
+        return cls(**values)
 
 
 def operators(profile: Profile) -> list[Operator]:
