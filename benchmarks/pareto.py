@@ -159,20 +159,27 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 TEXT = """# Fronts of accuracy, latency, energy and parameters
 
-`python benchmarks/pareto.py --dataset {dataset} --device {device} --seeds {seeds} --evaluations {evaluations}`, {date}.
-NAS-Bench-201 ({dataset}, {networks:,} networks up to isomorphism) with latency and energy of HW-NAS-Bench on {device};
-seeds as in the table. Objectives: {objectives}. Strategies see validation accuracies, their fronts are judged by test
-accuracy. Hypervolume over the table's ideal point, up to the {worst:.0%} quantile of each objective, as a share of what
-the table's own front of {front} networks has; mean over seeds, bootstrap 95 % interval. Only networks that were trained
-to the end count.
+`python benchmarks/pareto.py --dataset {dataset} --device {device} --seeds {seeds} --cascade-seeds {cascade_seeds}
+--evaluations {evaluations}`, {date}. NAS-Bench-201 ({dataset}, {networks:,} different networks) with latency and energy
+of HW-NAS-Bench on {device}, means over the encodings of a network. Objectives: {objectives}. Strategies see validation
+accuracies, their fronts are judged by test accuracy. Hypervolume over the table's ideal point, up to the {worst:.0%}
+quantile of each objective, as a share of what the table's own front of {front} networks has; mean over seeds, bootstrap
+95 % interval. Only networks that were trained to the end count.
 
 {table}
 
 p is Wilcoxon's signed-rank test against random search over the same seeds, two-sided, at the last mark.
-"nsga2, accuracy and MACs" and "cascade, accuracy alone" are the strategies as `nassay search` runs them, which do not
-look for a front. The cascade trains most of its candidates for a twelfth of the epochs where the table has such a
-training; those are paid for and do not count as points of its front. Under {limits} limits (latency quantiles
-{quantiles}) it has {share} trainings for each.
+"nsga2, accuracy and MACs" is the strategy as `nassay search` runs it, the other one takes all four objectives.
+"""
+
+CASCADE = """
+"cascade, accuracy alone" is the strategy as `nassay search` runs it, which does not look for a front. The cascade
+trains most of its candidates for a twelfth of the epochs where the table has such a training; those are paid for and do
+not count as points of its front. Under {limits} limits (latency quantiles {quantiles}) it has {share} trainings for each.
+"""
+
+NO_CASCADE = """
+The cascades are not measured yet: the same command goes on with them.
 """
 
 
@@ -188,10 +195,12 @@ def write(dataset: str, device: str, seeds: int, evaluations: int, curves: dict[
         found[name] = {"share": shares.tolist(), "p_against_random": p}
     document = {**facts, "dataset": dataset, "device": device, "seeds": seeds, "marks": marks, "strategies": found}
     (RESULTS / "pareto.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
-    text = TEXT.format(
+    about = CASCADE if any(name.startswith("cascade") for name in curves) else NO_CASCADE
+    text = (TEXT + about).format(
         dataset=dataset, device=device, seeds=seeds, evaluations=evaluations, date=time.strftime("%Y-%m-%d"),
         objectives=", ".join(OBJECTIVES), worst=WORST, limits=len(LIMITS), share=evaluations // len(LIMITS),
         quantiles=", ".join(f"{q:g}" for q in LIMITS),
+        cascade_seeds=min(len(values) for values in curves.values()),
         table=table(["strategy", "seeds", *(f"after {m}" for m in marks), "p"], rows), **facts,
     )  # fmt: skip
     (RESULTS / "pareto.md").write_text(text, "utf-8")
