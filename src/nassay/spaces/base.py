@@ -180,7 +180,12 @@ class Space(ABC):
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """A canonical architecture, every choice uniform."""
-        return self.canonical(Architecture(self.name, tuple(int(rng.integers(n)) for n in self.options)))
+        first, *others = self.options
+        if others.count(first) == len(others):  # one call draws the same numbers, quicker
+            choices = tuple(rng.integers(first, size=len(self.options)).tolist())
+        else:
+            choices = tuple(int(rng.integers(n)) for n in self.options)
+        return self.canonical(Architecture(self.name, choices))
 
     def scaled(self, architecture: Architecture, factor: float) -> Architecture:
         """Every choice moved towards its smallest option: choice c becomes floor((c + 1/2) factor), factor in 0..1."""

@@ -159,7 +159,7 @@ class Arena:
         if name == "training":
             assert request.fidelity is not None
             place = self.position(request.fidelity)
-            return _REDUCED if place is None else self.trained(self.known(request.architecture), place)
+            return _REDUCED if place is None else self.trained((self.known(request.architecture), place))
         if name in COUNTS:
             return self._counted(self.space.canonical(request.architecture), name)
         return self.scores.estimate(self.space.canonical(request.architecture), name)
@@ -173,12 +173,12 @@ class Arena:
         """The architecture's canonical form, which the table's values are kept by."""
         return architecture if architecture in self.valid else self.space.canonical(architecture)
 
-    def trained(self, architecture: Architecture, place: int) -> Estimate:
-        """What a strategy is told of a training to the schedule at a place of `schedules`."""
-        key = (architecture, place)
-        if key not in self._estimates:
-            self._estimates[key] = self._replayed(architecture, self.schedules[place])
-        return self._estimates[key]
+    def trained(self, key: tuple[Architecture, int]) -> Estimate:
+        """What a strategy is told of a canonical architecture trained to the schedule at a place of `schedules`."""
+        estimate = self._estimates.get(key)
+        if estimate is None:
+            estimate = self._estimates[key] = self._replayed(key[0], self.schedules[key[1]])
+        return estimate
 
     def _replayed(self, architecture: Architecture, schedule: Schedule) -> Estimate:
         if architecture not in schedule.values:
@@ -229,7 +229,7 @@ class _Run:
         if place is None:
             return _REDUCED if self._free < STUCK else None
         key = (arena.known(request.architecture), place)
-        estimate = arena.trained(*key)
+        estimate = arena.trained(key)
         if key in self._paid or estimate.value is None:
             return estimate if self._free < STUCK else None
         spent = self._spent + arena.schedules[place].share
