@@ -57,9 +57,15 @@ def agreement(columns: Sequence[Sequence[float | None]]) -> list[float]:
     logs = [np.log(rankdata(column)) for column in filled]
     varying = [i for i, column in enumerate(logs) if len(column) and np.ptp(column) > 0]
     weights = [0.0] * len(columns)
-    matrix = np.atleast_2d(np.corrcoef([logs[i] for i in varying])) if varying else np.empty((0, 0))
-    means = (matrix.sum(1) - 1) / max(len(varying) - 1, 1)
-    lonely = len(varying) == 1 or not (means > 0).any()
-    for i, mean in zip(varying, means, strict=True):
-        weights[i] = 1.0 if lonely else max(0.0, float(mean))
+    if varying:
+        backed = backing(np.atleast_2d(np.corrcoef([logs[i] for i in varying])))
+        for i, weight in zip(varying, backed, strict=True):
+            weights[i] = float(weight)
     return weights
+
+
+def backing(correlations: np.ndarray) -> np.ndarray:
+    """(k, k) correlations between signals -> (k,) weights: how far the others back each; see `agreement`."""
+    k = len(correlations)
+    means = (correlations.sum(1) - 1) / max(k - 1, 1)
+    return np.maximum(means, 0.0) if k > 1 and (means > 0).any() else np.ones(k)
