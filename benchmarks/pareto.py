@@ -159,8 +159,8 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 TEXT = """# Fronts of accuracy, latency, energy and parameters
 
-`python benchmarks/pareto.py --dataset {dataset} --device {device} --seeds {seeds} --cascade-seeds {cascade_seeds}
---evaluations {evaluations}`, {date}. NAS-Bench-201 ({dataset}, {networks:,} different networks) with latency and energy
+`python benchmarks/pareto.py --dataset {dataset} --device {device} --seeds {seeds} --evaluations {evaluations}`,
+{date}. NAS-Bench-201 ({dataset}, {networks:,} different networks) with latency and energy
 of HW-NAS-Bench on {device}, means over the encodings of a network. Objectives: {objectives}. Strategies see validation
 accuracies, their fronts are judged by test accuracy. Hypervolume over the table's ideal point, up to the {worst:.0%}
 quantile of each objective, as a share of what the table's own front of {front} networks has; mean over seeds, bootstrap
@@ -175,7 +175,8 @@ p is Wilcoxon's signed-rank test against random search over the same seeds, two-
 CASCADE = """
 "cascade, accuracy alone" is the strategy as `nassay search` runs it, which does not look for a front. The cascade
 trains most of its candidates for a twelfth of the epochs where the table has such a training; those are paid for and do
-not count as points of its front. Under {limits} limits (latency quantiles {quantiles}) it has {share} trainings for each.
+not count as points of its front. Under {limits} limits (latency quantiles {quantiles}) it has {share} trainings for
+each. Its races take long: `--cascade-seeds {cascade_seeds}`.
 """
 
 NO_CASCADE = """
