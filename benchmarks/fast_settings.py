@@ -153,6 +153,9 @@ def write(found: dict[tuple[str, ProbeSettings], dict[str, Any]]) -> None:
         "here, so that tau is lower than over all of a table's rows.",
         f"Inputs x depth in percent; fast is `{FAST}`.",
         "",
+        "Milliseconds were taken beside other work on the machine, at different times: only large differences mean",
+        "something; `proxy_speed.py` times proxies beside each other.",
+        "",
         "| benchmark | n | " + " | ".join(_label(s) for s in SETTINGS) + " |",
         "|---|---|" + "---|" * len(SETTINGS),
     ]
