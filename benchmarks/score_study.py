@@ -278,8 +278,9 @@ def difference(results: Results, theirs: str) -> dict[str, float]:
 TEXT = """# How the score `nassay` was made
 
 `python benchmarks/score_study.py --work {work} --sample {sample}`, {date}. Signals: NAS-Bench-Suite-Zero's published
-scores and this library's topology-only ones, at most {largest} architectures of a benchmark; for {sampled} own scores of a
-sample at fast settings, as nobody published any. Truth: the tables' accuracies (nb201: test, 200 epochs; nb101: one of
+scores and this library's topology-only ones, at most {largest} architectures of a benchmark; for {sampled}
+own scores of a sample at fast settings, as nobody published any. Truth: the tables' accuracies (nb201: test, 200
+epochs, of the 9,445 cells without unreachable operations or a part of them; nb101: one of
 three runs, 292 distinct cells; nb301: the surrogate's; transnas: validation; nb_macro: test; nds: ImageNet). Spearman's
 rho, mean over the benchmarks of a family, 95 % bootstrap intervals over architectures (whose ranks are those within the
 whole sample). A disconnected cell and a failed score rank last; a score that a benchmark lacks ranks nothing there: rho
