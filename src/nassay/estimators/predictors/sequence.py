@@ -59,16 +59,24 @@ class AverageMLP(nn.Module):
         self.weights = nn.ParameterList(torch.empty(MEMBERS, n, m).uniform_(-(n**-0.5), n**-0.5) for n, m in shapes)
         self.biases = nn.ParameterList(torch.zeros(MEMBERS, 1, m) for _, m in shapes)
 
-    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """(n, longest, word) tokens, (n,) lengths -> (members, n) logits."""
+    def prepared(self, tokens: Tensor, lengths: Tensor) -> tuple[Tensor]:
+        """How often each place of a word holds each token, averaged over words: (n, word, vocabulary)."""
         n, longest, word = tokens.shape
         share = (torch.arange(longest) < lengths[:, None]) / lengths[:, None]
         counts = torch.zeros(n, word, self.embedding.shape[1])
         counts.scatter_add_(2, tokens.transpose(1, 2), share[:, None].expand(n, word, longest))
-        x = torch.matmul(counts.flatten(0, 1), self.embedding).view(MEMBERS, n, -1)
+        return (counts,)
+
+    def logits(self, counts: Tensor) -> Tensor:
+        """What `prepared` gives -> (members, n)."""
+        x = torch.matmul(counts.flatten(0, 1), self.embedding).view(MEMBERS, len(counts), -1)
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = torch.baddbmm(bias, x if i == 0 else x.relu(), weight)
         return x[..., 0]
+
+    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """(n, longest, word) tokens, (n,) lengths -> (members, n) logits."""
+        return self.logits(*self.prepared(tokens, lengths))
 
 
 class LSTM(nn.Module):
@@ -89,15 +97,22 @@ class LSTM(nn.Module):
         self.outputs = nn.ModuleList(nn.Linear(WIDTH, 1) for _ in range(MEMBERS))
         self.biases = nn.ParameterList([torch.zeros(MEMBERS, 1, 1)])
 
-    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """(n, longest, word) tokens, (n,) lengths -> (members, n) logits."""
-        last = lengths * tokens.shape[2] - 1
-        rows, sentences = torch.arange(len(tokens)), tokens.flatten(1)
+    def prepared(self, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Sentences as rows of tokens (n, longest * word), and where the last token stands (n,)."""
+        return tokens.flatten(1), lengths * tokens.shape[2] - 1
+
+    def logits(self, sentences: Tensor, last: Tensor) -> Tensor:
+        """What `prepared` gives -> (members, n)."""
+        rows = torch.arange(len(sentences))
         logits = []
         for embedding, states, output in zip(self.embedding, self.states, self.outputs, strict=True):
             states_over_time, _ = states(embedding[sentences])
             logits.append(output(states_over_time[rows, last])[:, 0])
         return torch.stack(logits) + self.biases[0][..., 0]
+
+    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """(n, longest, word) tokens, (n,) lengths -> (members, n) logits."""
+        return self.logits(*self.prepared(tokens, lengths))
 
 
 SURROGATES: dict[str, type[AverageMLP] | type[LSTM]] = {"mlp": AverageMLP, "lstm": LSTM}
@@ -144,10 +159,11 @@ class SequenceEnsemble:
     def _train(self, tokens: Tensor, lengths: Tensor, target: Tensor, weights: Tensor) -> None:
         optimizer = torch.optim.Adam(self.model.parameters(), lr=LEARNING_RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.model.steps)
+        inputs = self.model.prepared(tokens, lengths)
         with torch.enable_grad():
             for _ in range(self.model.steps):
                 optimizer.zero_grad()
-                loss = ((self.model(tokens, lengths).sigmoid() - target).abs() * weights).sum()
+                loss = ((self.model.logits(*inputs).sigmoid() - target).abs() * weights).sum()
                 loss.backward()
                 optimizer.step()
                 schedule.step()
