@@ -90,6 +90,7 @@ def section(summary: dict[str, Any]) -> list[str]:
 
 def write(summaries: list[dict[str, Any]], command: str) -> None:
     first = summaries[0]
+    best_of_first = f", {amount(first['best_test'], first['unit'])}"
     lines = [
         "# Search strategies on tabular benchmarks",
         "",
@@ -97,7 +98,7 @@ def write(summaries: list[dict[str, Any]], command: str) -> None:
         f"{first['evaluations']} whole trainings each; what counts as one, what strategies see, and by what they are "
         "judged stands in `nassay.studies.arena`.",
         "",
-        *(f"{note}\n" for note in arena_notes(first)[:2]),
+        *(f"{note.replace(best_of_first, '')}\n" for note in arena_notes(first)[:2]),
         *overall(summaries),
     ]
     lines += [line for summary in summaries for line in section(summary)]
