@@ -27,7 +27,8 @@ def print_result(folder: Path, summary: dict[str, Any]) -> None:
     console.print(comparison_table(facts))
     if summary["gaps"]:
         console.print(gap_table(summary["gaps"]))
-    adapted = [adaptation_sentence(facts["adapted"])] if facts.get("adapted") else []
+    found = facts.get("adapted")
+    adapted = [adaptation_sentence(found)] if found else []
     for sentence in [limits_sentence(facts), *certainty(facts), *adapted]:
         console.print(Text(sentence))
     total = duration(summary["seconds"]["total"])
