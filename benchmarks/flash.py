@@ -349,7 +349,9 @@ def methods(families: dict[str, Any]) -> dict[str, dict[str, str]]:
     row, macs = (found["predictor"]["rows"][name]["spearman"] for name in ("nn_degree", "log_macs"))
     result = (
         f"Spearman of NN-Degree on {row['n']} held-out `{found['family']}` networks {with_interval(row)}, "
-        f"of log-MACs {with_interval(macs)}; search {worst(found, 'seconds'):.2g} s warm"
+        f"of log-MACs {with_interval(macs)}, after short trainings; the search takes "
+        f"{worst(found, 'cpu_seconds'):.2g} CPU seconds warm at most, and ends "
+        f"{100 * lowest_gain(found):+.1f} % from the best of {RANDOM:,} random networks at worst"
     )
     return {"strategy/flash": {"result": result, "command": found["command"]}}
 
@@ -357,6 +359,11 @@ def methods(families: dict[str, Any]) -> dict[str, dict[str, str]]:
 def worst(found: dict[str, Any], key: str) -> float:
     """The largest value of the optimiser's settings."""
     return max(row[key] for row in found["optimiser"]["rows"].values())
+
+
+def lowest_gain(found: dict[str, Any]) -> float:
+    """The worst difference from the best random network."""
+    return min(row["relative"] for row in found["optimiser"]["rows"].values() if row["relative"] is not None)
 
 
 def with_interval(row: dict[str, Any]) -> str:
@@ -374,11 +381,11 @@ ranking is what FLASH sees in a search, not what long trainings would say. Inter
 def section(found: dict[str, Any]) -> str:
     """One family."""
     predictor, pick, spread = found["predictor"], found["pick"], found["predictor"]["accuracy"]
-    between = f"{100 * spread['seed_deviation']:.2f}" if spread["seed_deviation"] else "not known"
+    between = f"{100 * spread['seed_deviation']:.2f} points" if spread["seed_deviation"] else "not known"
     lines = [
         f"\n## {found['family']}\n",
         f"`{found['command']}`, {found['date']}, {found['trained']} trainings. Accuracies from "
-        f"{100 * spread['worst']:.1f} to {100 * spread['best']:.1f} %, deviation between seeds {between} points.\n",
+        f"{100 * spread['worst']:.1f} to {100 * spread['best']:.1f} %, deviation between seeds {between}.\n",
         f"The predictor, fitted on {predictor['fitted']} networks, on {predictor['held_out']} held out:\n",
         *predictor_rows(predictor["rows"]),
     ]
@@ -432,7 +439,7 @@ def pick_sentence(pick: dict[str, Any]) -> str:
     beside = f", those within a fifth of the limit {100 * near['mean']:.2f} % (n {near['n']})" if near["n"] else ""
     return (
         f"The pick under the limit, `{pick['architecture']}`: {100 * pick['mean']:.2f} % (mean of "
-        f"{len(pick['accuracies'])} seeds; predicted {100 * pick['predicted']:.2f} %). The held-out random networks: "
+        f"{len(pick['accuracies'])} trainings; predicted {100 * pick['predicted']:.2f} %). The held-out random networks: "
         f"mean {100 * random['mean']:.2f}, SD {100 * random['sd']:.2f}, best {100 * random['best']:.2f} % "
         f"(n {random['n']}){beside}. The pick beats {pick['better_than']} of {random['n']}."
     )
