@@ -84,7 +84,7 @@ def section(summary: dict[str, Any]) -> list[str]:
     lines += ["| " + " | ".join(arena_cells(row, summary)) + " |" for row in summary["rows"]]
     lines += ["", *(f"- {note}" for note in arena_notes(summary)[2:])]
     if simulated(summary):
-        lines.append(f"- Simulated seconds of a whole race: {simulated(summary)}.")
+        lines.append(f"- Simulated time of a whole race: {simulated(summary)}.")
     return [*lines, ""]
 
 

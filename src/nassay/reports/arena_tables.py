@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from nassay.reports.formats import DASH, count, digits, duration, percent
+from nassay.reports.formats import DASH, digits, duration, percent
 
 COLUMNS = ("table", "dataset", "over", "budget", "strategy", "mean", "median", "low", "high")
 HEADINGS = (
@@ -169,9 +169,9 @@ def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def simulated(summary: dict[str, Any]) -> str:
-    """Mean simulated seconds of each strategy's whole race."""
+    """Mean simulated time of each strategy's whole race."""
     known = [row for row in summary["rows"] if row["seconds"] is not None]
-    return ", ".join(f"{row['name']} {count(row['seconds'])} s" for row in known)
+    return ", ".join(f"{row['name']} {duration(row['seconds'])}" for row in known)
 
 
 def flat_curves(summary: dict[str, Any]) -> Iterator[dict[str, Any]]:
