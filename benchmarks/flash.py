@@ -439,8 +439,8 @@ def pick_sentence(pick: dict[str, Any]) -> str:
     beside = f", those within a fifth of the limit {100 * near['mean']:.2f} % (n {near['n']})" if near["n"] else ""
     return (
         f"The pick under the limit, `{pick['architecture']}`: {100 * pick['mean']:.2f} % (mean of "
-        f"{len(pick['accuracies'])} trainings; predicted {100 * pick['predicted']:.2f} %). The held-out random networks: "
-        f"mean {100 * random['mean']:.2f}, SD {100 * random['sd']:.2f}, best {100 * random['best']:.2f} % "
+        f"{len(pick['accuracies'])} trainings; predicted {100 * pick['predicted']:.2f} %). The held-out random "
+        f"networks: mean {100 * random['mean']:.2f}, SD {100 * random['sd']:.2f}, best {100 * random['best']:.2f} % "
         f"(n {random['n']}){beside}. The pick beats {pick['better_than']} of {random['n']}."
     )
 
