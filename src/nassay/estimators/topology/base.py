@@ -20,7 +20,7 @@ NO_GRAPH = (
     "a space"
 )
 
-_MODULES = ("sed", "paths")
+_MODULES = ("sed", "paths", "tg_nas")
 topologies: Registry[Callable[[Flow], float]] = Registry(
     "topology", tuple(f"nassay.estimators.topology.{name}" for name in _MODULES)
 )
