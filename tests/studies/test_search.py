@@ -235,6 +235,7 @@ def test_a_folder_of_before_there_was_a_choice_goes_on(search, tmp_path):
     assert search(strategy="cascade").summary["status"] == "finished"
 
 
+@pytest.mark.slow
 def test_the_recipe_found_is_in_the_summary_and_a_replay_finds_it_again(search, tmp_path, monkeypatch):
     monkeypatch.setattr(adaptation, "MOST_RECIPES", 8)
     first = search(strategy="cascade", adapt="dps", evaluations=16).summary
