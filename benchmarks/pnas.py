@@ -26,7 +26,7 @@ from nassay.spaces.base import Architecture, Space
 from nassay.studies.arena import Arena
 
 RESULTS = Path(__file__).parent / "results"
-EACH, JUDGED, EVALUATIONS, RESAMPLES = 32, 300, 200, 2000
+EACH, JUDGED, FEWEST, EVALUATIONS, RESAMPLES = 32, 300, 20, 200, 2000
 STRATEGIES = ("random", "evolution", "pnas")
 ARENAS = (("nasbench_macro", "cifar10"), ("nasbench201", "cifar10"))
 SIZES: dict[str, Callable[[Architecture], int]] = {
@@ -81,6 +81,9 @@ def extrapolation(table: str, kind: str, level: int, seed: int) -> list[float]:
     model.fit([space.words(a) for a in train], [values[a] for a in train])
     rhos = []
     for judged in (drawn[level][EACH:], drawn[level + 1][:JUDGED]):
+        if len(judged) < FEWEST:
+            rhos.append(float("nan"))
+            continue
         predictions = model.predict([space.words(a) for a in judged])
         rhos.append(float(spearmanr(predictions, [values[a] for a in judged])[0]))
     return [float(len(train)), *rhos]
