@@ -72,7 +72,7 @@ def test_every_option_reaches_the_search(nassay, asked):
     words = (
         "search photos --space nb201 --strategy random --max-latency-ms 4 --max-params 5 --max-macs 6 "
         "--max-peak-memory-bytes 7 --minutes 2.5 --evaluations 8 --out runs/a --seed 9 --workers 3 --device cpu "
-        "--image-shape 3x32x48 --json"
+        "--image-shape 3x32x48 --adapt none --device-profile board.json --json"
     )
     code, out, _ = nassay(*words.split())
     assert code == 0
@@ -92,6 +92,8 @@ def test_every_option_reaches_the_search(nassay, asked):
         "workers": 3,
         "device": "cpu",
         "image_shape": (3, 32, 48),
+        "adapt": "none",
+        "device_profile": Path("board.json"),
     }
 
 

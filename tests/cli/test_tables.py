@@ -57,6 +57,7 @@ def test_a_profile_is_a_row_for_each_cost(capsys):
             "random": {key: spread() for key in costs},
             "samples": 3,
             "share_inside_analytic_limits": 0.5,
+            "latency_device": "my board",
         }
     )
     out = capsys.readouterr().out.replace("\N{NO-BREAK SPACE}", " ")
@@ -64,6 +65,7 @@ def test_a_profile_is_a_row_for_each_cost(capsys):
     assert cells(out, "peak_memory_bytes")[1] == "2.00 KiB"
     assert cells(out, "params")[-1] == "3"
     assert "50.0 % of 3 random networks" in out
+    assert "Latencies are those of my board, modelled and not measured." in out
 
 
 def test_scores_tell_direction_and_reason(capsys):

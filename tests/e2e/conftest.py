@@ -21,7 +21,11 @@ ROW = ("architecture", "test_accuracy", "validation_accuracy", "params", "macs",
 
 
 def one_core() -> None:
-    """Runs in the child before the command: one worker on one core has one thread, also on busy machines."""
+    """Runs in the child before the command: one worker on one core has one thread, also on busy machines.
+
+    A shell that runs the tests in the background may have them ignore interrupts; the command listens to its own.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))

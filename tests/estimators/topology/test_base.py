@@ -56,7 +56,8 @@ def test_isomorphic_cells_score_the_same() -> None:
     own, canonical = scorer.score_all(cells), scorer.score_all([space.canonical(cell) for cell in cells])
     for a, b in zip(own, canonical, strict=True):
         for name in NAMES:
-            assert a[name].value == pytest.approx(b[name].value)
+            close = b[name].value if b[name].value is None else pytest.approx(b[name].value, rel=1e-5)
+            assert a[name].value == close  # tg_nas computes in single precision
 
 
 def test_directions() -> None:
