@@ -71,18 +71,18 @@ def networks(table: str) -> tuple[Space, dict[Architecture, float], dict[int, li
     return opened.space(), values, by_size
 
 
-def extrapolation(table: str, kind: str, level: int, seed: int) -> list[float]:
-    """[number fitted to, rho at the largest size fitted, rho at the next]."""
+def extrapolation(table: str, kind: str, level: int, seed: int) -> list[float | None]:
+    """[number fitted to, rho at the largest size fitted, rho at the next]; None where too few are left to judge."""
     space, values, by_size = networks(table)
     rng = np.random.default_rng([seed, level])
     drawn = {s: [of[i] for i in rng.permutation(len(of))[: EACH + JUDGED]] for s, of in by_size.items()}
     train = [a for size in range(level + 1) for a in drawn.get(size, [])[:EACH]]
     model = SequenceEnsemble(kind, space.vocabulary, seed)
     model.fit([space.words(a) for a in train], [values[a] for a in train])
-    rhos = []
+    rhos: list[float | None] = []
     for judged in (drawn[level][EACH:], drawn[level + 1][:JUDGED]):
         if len(judged) < FEWEST:
-            rhos.append(float("nan"))
+            rhos.append(None)
             continue
         predictions = model.predict([space.words(a) for a in judged])
         rhos.append(float(spearmanr(predictions, [values[a] for a in judged])[0]))
@@ -128,12 +128,12 @@ def race_rows(races: dict[str, Any]) -> list[str]:
     return rows
 
 
-def extrapolation_rows(found: dict[str, dict[str, list[float]]]) -> list[str]:
+def extrapolation_rows(found: dict[str, dict[str, list[float | None]]]) -> list[str]:
     """The extrapolations in Markdown."""
     rows = []
     for key, by_seed in found.items():
         table, kind, level = key.split()
-        values = np.array(list(by_seed.values()))
+        values = np.array(list(by_seed.values()), dtype=float)
         cells = [table, kind, level, str(len(values)), f"{values[:, 0].mean():.0f}"]
         cells += ["-" if np.isnan(column).any() else interval(column) for column in values[:, 1:].T]
         rows.append(f"| {' | '.join(cells)} |")
@@ -172,7 +172,7 @@ def write(done: dict[str, Any], arguments: argparse.Namespace) -> None:
     )
     methods = {"strategy/pnas": {"result": verdict(done["races"]), "command": command}}
     path = RESULTS / "pnas.json"
-    path.write_text(json.dumps({"methods": methods, **done}) + "\n", "utf-8")
+    path.write_text(json.dumps({"methods": methods, **done}, allow_nan=False) + "\n", "utf-8")
     path.with_suffix(".md").write_text(text, "utf-8")
 
 
