@@ -93,6 +93,7 @@ def test_without_a_super_network_there_is_nothing_to_compare(measured: Any) -> N
         ({"architectures": 3}, "At least 4 architectures"),
         ({"seeds": 0}, "one seed"),
         ({"epochs": 0}, "positive epochs"),
+        ({"workers": 0}, "one worker"),
         ({"method": "dart"}, "Did you mean darts"),
         ({"space": "mobile"}, "has no super-network"),
     ],

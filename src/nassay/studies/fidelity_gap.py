@@ -11,7 +11,6 @@ Protocol: Zhou et al., EcoNAS, CVPR 2020, arXiv:2001.01233, section 3, on a held
 import json
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -28,10 +27,10 @@ from nassay.strategies.problem import Problem
 from nassay.studies.clock import Clock
 from nassay.studies.evaluate import Evaluator
 from nassay.studies.executors import Executor, threads_each, usable_cores
-from nassay.studies.gap_folder import claim, default_folder, pay, source_of
-from nassay.studies.ledger import Ledger, key_of
+from nassay.studies.gap_folder import default_folder, opened, pay, source_of
+from nassay.studies.ledger import key_of
 from nassay.studies.listener import Listener
-from nassay.studies.plan import locked, write_atomically
+from nassay.studies.plan import write_atomically
 from nassay.studies.search import _device as device_of
 from nassay.tasks.base import Task
 from nassay.tasks.classification import task_from
@@ -112,15 +111,11 @@ def measure_fidelities(
     searched: Space = spaces[space].target(task.input_shape, task.num_outputs)
     drawn = list(islice(Problem(searched, seed=seed).stream("fidelities"), networks))
     folder = Path(out) if out is not None else default_folder(plan)
-    with ExitStack() as stack:
-        stack.enter_context(locked(folder))
-        claim(folder, plan, task)
-        ledger = stack.enter_context(closing(Ledger.in_folder(folder)))
-        clock = Clock(ledger)
-        stack.callback(clock.touch)
-        executor = Executor(folder, workers, threads_each(workers, usable_cores()), device, PROGRAM)
-        stack.callback(executor.close)
-        evaluator = Evaluator({space: searched}, ledger, executor)
+
+    def start() -> Executor:
+        return Executor(folder, workers, threads_each(workers, usable_cores()), device, PROGRAM)
+
+    with opened(folder, plan, task, searched, start) as (evaluator, clock):
         requests = [Request(a, "training", f) for a in drawn for f in settings.values()]
         pay(evaluator, requests, clock, minutes, listener or Listener())
         summary = _summary(evaluator, drawn, settings, plan, task, clock)

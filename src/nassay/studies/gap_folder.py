@@ -2,17 +2,21 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from nassay.errors import UserError
+from nassay.spaces.base import Space
 from nassay.strategies.base import Request
 from nassay.studies.clock import Clock
 from nassay.studies.evaluate import Evaluator
+from nassay.studies.executors import Executor
+from nassay.studies.ledger import Ledger
 from nassay.studies.listener import Listener
-from nassay.studies.plan import PLAN, refuse_foreign, save_task, write_atomically
+from nassay.studies.plan import PLAN, locked, refuse_foreign, save_task, write_atomically
 from nassay.tasks.base import Task
 
 SETTINGS = "gap.json"  # what such a folder holds in place of a search's plan: {study, task, space, seed, ...}
@@ -50,6 +54,34 @@ def claim(folder: Path, plan: dict[str, Any], task: Task) -> None:
         differing.append("the images have changed")
     if differing:
         raise UserError(f"{folder} holds another study ({'; '.join(differing)}). Give another --out.")
+
+
+@contextmanager
+def opened(
+    folder: Path, plan: dict[str, Any], task: Task, space: Space, start: Callable[[], Executor]
+) -> Iterator[tuple[Evaluator, Clock]]:
+    """The run folder while this study works on it: who pays for its trainings, and its clock.
+
+    Args:
+        folder: run folder, see `claim`.
+        plan: settings of the study.
+        task: its images.
+        space: that is searched.
+        start: makes the workers, once the folder is there.
+
+    Raises:
+        UserError: the folder holds something else.
+        StudyBusyError: another command works on it.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(locked(folder))
+        claim(folder, plan, task)
+        ledger = stack.enter_context(closing(Ledger.in_folder(folder)))
+        clock = Clock(ledger)
+        stack.callback(clock.touch)
+        executor = start()
+        stack.callback(executor.close)
+        yield Evaluator({space.name: space}, ledger, executor), clock
 
 
 class _TimeIsUpError(Exception):

@@ -7,7 +7,6 @@ goes on where it was stopped.
 
 import json
 import time
-from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,13 +22,12 @@ from nassay.reports.supernet_page import render_supernet
 from nassay.spaces.base import Architecture, Space, spaces
 from nassay.strategies.base import Request
 from nassay.strategies.problem import Problem
-from nassay.studies.clock import Clock
 from nassay.studies.evaluate import Evaluator
 from nassay.studies.executors import Executor, threads_each, usable_cores
-from nassay.studies.gap_folder import claim, default_folder, pay, source_of
-from nassay.studies.ledger import Ledger, key_of
+from nassay.studies.gap_folder import default_folder, opened, pay, source_of
+from nassay.studies.ledger import key_of
 from nassay.studies.listener import Listener
-from nassay.studies.plan import locked, write_atomically
+from nassay.studies.plan import write_atomically
 from nassay.studies.search import _device as device_of
 from nassay.tasks.classification import task_from
 
@@ -99,6 +97,8 @@ def measure_supernet(
         )
     device = device_of(device)
     workers = workers if workers is not None else (1 if device != "cpu" else usable_cores())
+    if workers < 1:
+        raise UserError(f"At least one worker is needed, found {workers=}.")
     task = task_from(data, seed=seed, image_shape=image_shape)
     searched: Space = spaces[space].target(task.input_shape, task.num_outputs)
     SuperNet(searched)  # raises for a space that has none
@@ -119,15 +119,11 @@ def measure_supernet(
     alone_seeds = [seed + i for i in range(ALONE_SEEDS)]
     super_seeds = [seed + i for i in range(seeds)]
     folder = Path(out) if out is not None else default_folder(plan)
-    with ExitStack() as stack:
-        stack.enter_context(locked(folder))
-        claim(folder, plan, task)
-        ledger = stack.enter_context(closing(Ledger.in_folder(folder)))
-        clock = Clock(ledger)
-        stack.callback(clock.touch)
-        executor = Executor(folder, workers, threads_each(workers, usable_cores()), device, PROGRAM)
-        stack.callback(executor.close)
-        evaluator = Evaluator({space: searched}, ledger, executor)
+
+    def start() -> Executor:
+        return Executor(folder, workers, threads_each(workers, usable_cores()), device, PROGRAM)
+
+    with opened(folder, plan, task, searched, start) as (evaluator, clock):
         supers = [Request(searched.smallest(), f"supernet:{method}@{s}", shared) for s in super_seeds]
         singles = [[Request(a, f"alone:{s}", alone) for a in drawn] for s in alone_seeds]
         pay(evaluator, [*supers, *(r for row in singles for r in row)], clock, minutes, listener or Listener())
