@@ -16,8 +16,8 @@ import json
 import os
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,9 @@ from aggregate_study import RESULTS
 from aggregate_study import table as markdown
 from aggregate_tables import read
 from make_tg_nas import nasbench101
-from nassay.estimators.predictors.tg_nas.fitting import SHIPPED, Settings, fit
+from nassay.estimators.predictors.tg_nas.fitting import PAPER_CODE, PAPER_TEXT, SHIPPED, Settings, fit
 from nassay.estimators.predictors.tg_nas.gcn import GCN, Cells, join
-from nassay.estimators.predictors.tg_nas.predictor import WEIGHTS, Predictor, load_embeddings, shipped
+from nassay.estimators.predictors.tg_nas.predictor import TOGETHER, WEIGHTS, load_embeddings, shipped
 from nassay.estimators.topology.flow import flow
 from nassay.estimators.topology.tg_nas import cell, predict
 from nassay.gaps.ranking import last_where_missing
@@ -48,7 +48,6 @@ SEEDS = range(3)
 FOLD = 5  # one cell in so many is held out
 EVERY = 10  # epochs between two looks at the held-out cells
 SEARCHES = range(10)
-TEXT, CODE = (replace(SHIPPED, ranking=False, layers=n, normalised=n == 2) for n in (2, 4))  # on the shorter schedule
 
 
 @dataclass(frozen=True)
@@ -72,10 +71,9 @@ VARIANTS = {
     "without the small cells": Variant(SHIPPED, columns=1),
     "one-hot": Variant(SHIPPED, "one-hot"),
     "shuffled phrases": Variant(SHIPPED, "shuffled"),
-    "squared error (as the paper's code)": Variant(CODE, columns=1),
-    "squared error, 2 layers, normalised (as the paper's text)": Variant(TEXT, columns=1),
+    "the paper's text": Variant(PAPER_TEXT, columns=1),
+    "the paper's code": Variant(PAPER_CODE, columns=1),
 }
-ENCODINGS = ("all nodes", "live nodes", "contracted")
 
 
 def features(kind: str, table: Tensor, seed: int) -> Tensor:
@@ -179,22 +177,25 @@ def transfer(work: Path, taus: dict[str, list[list[list[float]]]]) -> list[dict[
         "contracted": [contracted(graph) for graph in found[0].graphs],
     }
     rows, table = load_embeddings()
+    joined = {name: (present(graphs), joined_cells(graphs, rows, len(table) - 1)) for name, graphs in encoded.items()}
     lines = []
     for name, variant in VARIANTS.items():
         epoch = best_epoch(taus[name])
-        tables, networks = [], []
+        members = []
         for seed in SEEDS:
-            tables.append(features(variant.features, table, seed))
-            networks.append(GCN(tables[-1].shape[1], variant.settings.layers, variant.settings.normalised))
-            kept = torch.load(place(work, name, seed), weights_only=True)
-            networks[-1].load_state_dict(kept["states"][epoch])
-        for encoding in ENCODINGS:
-            scores = [scored(Predictor([n], rows, t), encoded[encoding]) for n, t in zip(networks, tables, strict=True)]
+            own = features(variant.features, table, seed)
+            network = GCN(own.shape[1], variant.settings.layers, variant.settings.normalised).eval()
+            network.load_state_dict(torch.load(place(work, name, seed), weights_only=True)["states"][epoch])
+            members.append((network, own))
+        for encoding, (there, cells) in joined.items():
+            scores = [scored(network, own, there, cells) for network, own in members]
             for task in found:
-                own = [tau(s, task.truth) for s in scores]
+                single = [tau(s, task.truth) for s in scores]
                 mean = tau(np.mean(scores, axis=0), task.truth)
-                lines.append({"variant": name, "encoding": encoding, "dataset": task.name, "seeds": own, "mean": mean})
-            print(lines[-3:], flush=True)
+                lines.append(
+                    {"variant": name, "encoding": encoding, "dataset": task.name, "seeds": single, "mean": mean}
+                )
+        print(name, [round(line["mean"], 3) for line in lines[-9:]], flush=True)
     macs = np.array([row["flops_naslib_cifar10_M"] for row in read(data, "nasbench201")])
     for task in found:
         assert task.params is not None
@@ -203,11 +204,20 @@ def transfer(work: Path, taus: dict[str, list[list[list[float]]]]) -> list[dict[
     return lines
 
 
-def scored(predictor: Predictor, graphs: Sequence[Graph | None]) -> np.ndarray:
+def present(graphs: Sequence[Graph | None]) -> np.ndarray:
+    return np.array([graph is not None for graph in graphs])
+
+
+def joined_cells(graphs: Sequence[Graph | None], rows: Mapping[str, int], last_row: int) -> Cells:
+    return join([graph for graph in graphs if graph is not None], rows, last_row)
+
+
+def scored(network: GCN, table: Tensor, there: np.ndarray, cells: Cells) -> np.ndarray:
     """Predictions, NaN where there is no graph."""
-    values = np.full(len(graphs), np.nan)
-    there = [i for i, graph in enumerate(graphs) if graph is not None]
-    values[there] = predictor.predict([graph for graph in graphs if graph is not None])
+    values = np.full(len(there), np.nan)
+    with torch.inference_mode():
+        parts = [network(table, cells[slice(i, i + TOGETHER)]) for i in range(0, len(cells), TOGETHER)]
+    values[there] = torch.cat(parts).numpy()
     return values
 
 
@@ -287,6 +297,13 @@ def search_table(runs: Sequence[dict[str, Any]]) -> str:
     return markdown(head, rows)
 
 
+def above(found: dict[str, Any]) -> str:
+    """What the shipped predictor has more than #params, data set by data set."""
+    own = [line["tau"] for line in found["elsewhere"] if line["family"] == "nb201"]
+    params = [line["mean"] for line in found["nasbench201"] if line["variant"] == "#params"]
+    return ", ".join(f"{a - b:+.3f}" for a, b in zip(own, params, strict=True))
+
+
 def report(found: dict[str, Any]) -> str:
     facts = found["facts"]
     others = [[x["family"], x["task"], str(x["n"]), f"{x['tau']:.3f}"] for x in found["elsewhere"]]
@@ -299,8 +316,8 @@ def report(found: dict[str, Any]) -> str:
 Two columns of the partial table: {facts["cells"][0]} cells with the accuracy of one 108-epoch training
 (`cifar10_acc_108_single`, nearly all of six and seven vertices), and {facts["cells"][1]} others with a validation
 accuracy of NAS-Bench-Suite-Zero's sample (`cifar10_valid_acc_naslib`, nearly all smaller). A fifth of each is held out.
-Mean and standard deviation over {len(SEEDS)} seeds at the number of epochs, of {EVERY}, {2 * EVERY}, ...
-{SHIPPED.epochs}, with the best mean of both. This alone decided about epochs and about what nassay ships.
+Mean and standard deviation over {len(SEEDS)} seeds at the number of epochs, of {EVERY}, {2 * EVERY}, ..., with the best
+mean of both. This alone decided about epochs and about what nassay ships.
 
 {held_table(found["held out"])}
 ## 2. All 15,625 cells of NAS-Bench-201, never trained on
@@ -320,6 +337,24 @@ CIFAR-100 / ImageNet16-120 of the better predicted result, of pruning's and of e
 seconds tell more than seconds.
 
 {search_table(found["searches"])}
+## What it says
+
+- The aim, a tau of .05 above #params on NAS-Bench-201, is missed: the shipped predictor is {above(found)} above it on
+  the three data sets. The recipes of the paper's text and code, trained on these few cells, are far below #params.
+- What helped on held-out cells, in this order: pairs instead of squared errors, four layers instead of two (tau .765
+  after 40 epochs instead of .684, or .693 normalised; one seed, one column), and the column of small cells, though
+  little. On NAS-Bench-201 the first helped much and the last one did not. That was seen and nothing was changed for it.
+- Contracted graphs, chosen beforehand because the training cells have no identities and no dead operations, carry over
+  far better than the paper's nodes for `none` and skips, whose phrases never occur in training.
+- The phrases matter where operations are new: shuffled among each other, the predictor loses on all data sets and
+  graphs. But a column of its own for each operation beats the phrases: what an unseen phrase has in common with the
+  few phrases of the training (input, output and three operations) misleads more than it helps.
+- DARTS cells (nb301) and TransNAS-Bench-101 are read unchanged; `sed` and `paths` (see `topology.md`) need no training.
+  Chains of inverted residual blocks (nb_macro) are too far from the training cells: the order is reversed. The cells of
+  nb101 are mostly those of the training.
+- The figures of a predictor without the small cells had been seen on NAS-Bench-201 (.603, .571, .574; its search
+  found 93.28 %) before held-out cells decided for the present one.
+
 ## What it costs
 
 - Once: {facts["cpu_seconds"]} CPU seconds of training for the shipped networks, and before that the
