@@ -339,18 +339,22 @@ seconds tell more than seconds.
 {search_table(found["searches"])}
 ## What it says
 
-- The aim, a tau of .05 above #params on NAS-Bench-201, is missed: the shipped predictor is {above(found)} above it on
-  the three data sets. The recipes of the paper's text and code, trained on these few cells, are far below #params.
-- What helped on held-out cells, in this order: pairs instead of squared errors, four layers instead of two (tau .765
-  after 40 epochs instead of .684, or .693 normalised; one seed, one column), and the column of small cells, though
-  little. On NAS-Bench-201 the first helped much and the last one did not. That was seen and nothing was changed for it.
+- The aim, a tau of .05 above #params on NAS-Bench-201, is missed. Against #params the shipped predictor has
+  {above(found)} on the three data sets (the networks of section 2 have a fifth fewer cells and did a
+  little better). It is above `sed` and `paths` (`topology.md`), which need no training at all, on these three, on the
+  DARTS cells (nb301) and on three of seven tasks of TransNAS-Bench-101. The recipes of the paper's text and code, on
+  these few cells and on the paper's graphs, are far below #params.
+- The search's aim, 93.75 ± .3 % on CIFAR-10 in less than a minute, is met by evolution with every seed; pruning alone
+  ends at 93.30 or 93.76 %.
+- What helped on held-out cells: pairs instead of squared errors (with a shorter schedule of larger batches and steps);
+  four layers instead of two (tau .765 after 40 epochs instead of .684, or .693 normalised; one seed, one column); and,
+  little, the column of small cells. On NAS-Bench-201 the small cells did not help. That was seen; nothing was changed.
 - Contracted graphs, chosen beforehand because the training cells have no identities and no dead operations, carry over
   far better than the paper's nodes for `none` and skips, whose phrases never occur in training.
-- The phrases matter where operations are new: shuffled among each other, the predictor loses on all data sets and
-  graphs. But a column of its own for each operation beats the phrases: what an unseen phrase has in common with the
-  few phrases of the training (input, output and three operations) misleads more than it helps.
-- DARTS cells (nb301) and TransNAS-Bench-101 are read unchanged; `sed` and `paths` (see `topology.md`) need no training.
-  Chains of inverted residual blocks (nb_macro) are too far from the training cells: the order is reversed. The cells of
+- Phrases shuffled among each other lose on all data sets and graphs: what they mean matters. Yet a column of its own
+  for each operation is no worse, and better in the mean of three, though by less than its spread over seeds. Three
+  operations, input and output are few phrases to learn from; the paper's figures for this could not be read.
+- Chains of inverted residual blocks (nb_macro) are too far from the training cells: the order is reversed. The cells of
   nb101 are mostly those of the training.
 - The figures of a predictor without the small cells had been seen on NAS-Bench-201 (.603, .571, .574; its search
   found 93.28 %) before held-out cells decided for the present one.
