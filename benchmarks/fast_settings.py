@@ -1,6 +1,6 @@
 """How little a proxy needs to be shown: AZ-NAS at fewer inputs and less depth, on every table at hand.
 
-    NASSAY_DATA=... python benchmarks/fast_settings.py --work /tmp/fast_settings
+    NASSAY_DATA=... python benchmarks/fast_settings.py --work runs/fast_settings
 
 Scores a random sample of each benchmark by AZ-NAS's four parts at every setting, the same networks each time, and
 writes `benchmarks/results/fast_settings.md` and `.json`: Kendall's tau of their log-rank sum with the measured
