@@ -130,7 +130,10 @@ class Space(ABC):
             width: factor on every internal channel count (a fidelity, not a choice).
             head: maps the trunk's channel count to a head module; None gives global pooling and a linear layer.
         """
-        layout = self.layout(architecture, width=width)
+        return self.assembled(self.layout(architecture, width=width), head)
+
+    def assembled(self, layout: Layout, head: Head | None = None) -> Network:
+        """The network of a layout, freshly initialised; see `build`."""
         stem, blocks, tail = layout.stem.make(), [b.make() for b in layout.blocks], layout.tail.make()
         return Network(stem, blocks, tail, (head or self.pooled_linear)(layout.channels))
 

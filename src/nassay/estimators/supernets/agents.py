@@ -51,8 +51,8 @@ class AgentSearch(BilevelTraining):
 
     def _step(self, final_progress: float | None) -> float:
         self._path = self.agents.draw(np.random.default_rng([self.seed, self.state.step, 0xA6]))
-        x, y = self._held_out_batch()
         loss = super()._step(final_progress)
+        x, y = self._held_out_batch()  # behind the step, which seeds what augments it
         with torch.no_grad():
             self.agents.tell(self._path, 1.0 - self.task.metric_of(self.network(x, self._path), y))
         return loss

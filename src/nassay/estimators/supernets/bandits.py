@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from nassay.estimators.supernets.sampling import Path
+
 FLOOR = 1e-3  # share of even chances that is mixed in, so that importance weights stay bounded
 RIDGE = 1e-3
 REFIT = 10  # rounds between two least-squares fits
-
-Path = tuple[int, ...]
 
 
 class Agents(ABC):

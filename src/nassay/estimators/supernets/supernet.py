@@ -35,9 +35,7 @@ class SuperNet(nn.Module):
         super().__init__()
         self.space, self.width, self._head = space, width, head
         self.held = Held()
-        layout = space.super_layout(partial(choice, self.held), width=width)
-        stem, blocks, tail = layout.stem.make(), [b.make() for b in layout.blocks], layout.tail.make()
-        self.network = Network(stem, blocks, tail, (head or space.pooled_linear)(layout.channels))
+        self.network = space.assembled(space.super_layout(partial(choice, self.held), width=width), head)
 
     def forward(self, x: Tensor, selection: Selection) -> Tensor:
         """Outputs of the selected sub-network, or mixture.
