@@ -30,7 +30,7 @@ from nassay.estimators.training import Recipe
 from nassay.spaces.base import Architecture
 from nassay.spaces.nb201 import NB201
 from nassay.spaces.nb201_equivalence import OPERATIONS, SKIP
-from nassay.tasks.classification import task_from
+from nassay.tasks.base import task_from
 
 RESULTS = Path(__file__).parent / "results"
 IMAGES, SIDE, EPOCHS, CHANNELS, CELLS = 2000, 16, 25, 4, 1
@@ -81,7 +81,7 @@ def searched(arm: str, seed: int) -> dict[str, Any]:
     rows = np.random.default_rng(seed).permutation(len(x))[:IMAGES]
     task = task_from((x[rows], y[rows]), seed=seed, image_shape=(3, SIDE, SIDE))
     torch.manual_seed(seed)
-    network = SuperNet(space, head=task.head)
+    network = SuperNet(space)
     search = DifferentiableSearch(network, task, ARMS[arm], seed=seed, recipe=RECIPE, logit_rate=LOGIT_RATE)
     found = search.run(Fidelity(epochs=EPOCHS, horizon=EPOCHS))
     spread = float(np.mean([np.std(w) for w in found.details["weights"]]))

@@ -46,7 +46,8 @@ from nassay.spaces.skip_nets import SkipNets
 from nassay.strategies.flash import CLOSED_FORMS, SAMPLED
 from nassay.strategies.hierarchical_shgo import HIGH, LOW, HierarchicalShgo
 from nassay.strategies.problem import Constraints, Problem
-from nassay.tasks.classification import Classification, task_from
+from nassay.tasks.base import task_from
+from nassay.tasks.classification import Classification
 
 RESULTS = Path(__file__).parent / "results"
 IMAGES, SHAPE = "images/fashion_mnist_subset.npz", (1, 8, 8)

@@ -39,8 +39,7 @@ from nassay.studies.listener import Listener
 from nassay.studies.plan import Plan, claim, locked
 from nassay.studies.study import Study
 from nassay.studies.worker import PROBE_BATCH, Bench, Job, answer
-from nassay.tasks.base import Task
-from nassay.tasks.classification import task_from
+from nassay.tasks.base import Task, task_from
 
 RESULTS = Path(__file__).parent / "results"
 SHAPE, CLASSES = (3, 32, 32), 10

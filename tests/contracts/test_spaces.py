@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from nassay.errors import UserError
-from nassay.spaces.base import Architecture, Space, spaces
+from nassay.estimators.analytic import Analytic, profile
+from nassay.spaces.base import Architecture, Pyramid, Space, spaces
+from nassay.spaces.network import PyramidHead
 
 NAMES = spaces.names()
 SHAPES = [(1, 8, 8), (3, 32, 32), (7, 33, 21), (4, 64, 48)]
@@ -287,19 +289,44 @@ def test_channels_last_computes_the_same(name: str) -> None:
 
 
 def test_own_head_gets_the_trunk_channels(name: str) -> None:
-    space = space_of(name, (1, 8, 8))
+    space = spaces[name].target((1, 8, 8), NUM_OUTPUTS)
     seen: list[int] = []
 
-    def head(channels: int) -> nn.Module:
-        seen.append(channels)
+    def head(pyramid: Pyramid) -> nn.Module:
+        seen.append(pyramid.shapes[-1][0])
         return nn.Flatten()
 
-    network = space.build(space.smallest(), head=head)
+    space.head = head
+    network = space.build(space.smallest())
     x = torch.zeros(2, 1, 8, 8)
     features: list[torch.Tensor] = []
     network.trunk.register_forward_hook(lambda module, args, output: features.append(output))
     assert network(x).shape == (2, features[0][0].numel())
     assert seen == [features[0].shape[1]]
+
+
+def test_a_head_may_read_maps_of_all_sizes_and_is_counted(name: str) -> None:
+    class Sum(PyramidHead):
+        def __init__(self, pyramid: Pyramid) -> None:
+            super().__init__()
+            self.shapes = pyramid.shapes
+            self.project = nn.ModuleList(nn.Conv2d(c, 2, 1) for c, _, _ in pyramid.shapes)
+
+        def forward(self, maps: list[torch.Tensor]) -> torch.Tensor:
+            assert [tuple(m.shape[1:]) for m in maps] == list(self.shapes)
+            terms = [layer(m).mean((2, 3)) for layer, m in zip(self.project, maps, strict=True)]
+            return sum(terms[1:], terms[0])
+
+    space = spaces[name].target((3, 32, 32), NUM_OUTPUTS)
+    space.head = Sum
+    architecture = small_sample(name, (3, 32, 32))
+    network = space.build(architecture).eval()
+    assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 2)
+    sizes = [h * w for _, h, w in network.head.shapes]
+    assert sizes == sorted(set(sizes), reverse=True)
+    whole, parts = profile(network, (3, 32, 32)), Analytic.of(space).profile(architecture)
+    assert (whole.params, whole.macs) == (parts.params, parts.macs)
+    assert parts.peak_memory_bytes >= 0.99 * whole.peak_memory_bytes
 
 
 def test_wrong_shapes_are_user_errors(name: str) -> None:

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from nassay.tasks.base import Split, Task, tasks
-from nassay.tasks.classification import task_from
+from nassay.tasks.base import Split, Task, task_from, tasks
 
 # One small instance for each registered task, made anew from a seed.
 EXAMPLES: dict[str, Callable[[int], Task]] = {"classification": lambda seed: task_from("digits", seed=seed)}
@@ -57,11 +56,12 @@ def test_prepared_inputs_are_finite_floats_of_the_same_shape(task: Task) -> None
 
 def test_augmentation_is_drawn_from_torchs_global_generator(task: Task) -> None:
     prepared = task.prepare(torch.from_numpy(np.array(task.train.x[:16])))
+    targets = torch.from_numpy(np.array(task.train.y[:16]))
     torch.manual_seed(0)
-    first = task.augment(prepared)
+    first = task.augment(prepared, targets)
     torch.manual_seed(0)
-    assert torch.equal(first, task.augment(prepared))
-    assert first.shape == prepared.shape
+    assert all(map(torch.equal, first, task.augment(prepared, targets)))
+    assert [t.shape for t in first] == [prepared.shape, targets.shape]
 
 
 def test_the_loss_is_a_scalar_with_a_gradient(task: Task) -> None:

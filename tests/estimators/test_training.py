@@ -17,8 +17,7 @@ from nassay.estimators import training as module
 from nassay.estimators.base import Fidelity
 from nassay.estimators.training import Recipe, Training, reduced_resolution
 from nassay.spaces.base import spaces
-from nassay.tasks.base import Task
-from nassay.tasks.classification import task_from
+from nassay.tasks.base import Task, task_from
 
 BOUNDS = [Fidelity(epochs=1), Fidelity(epochs=2), Fidelity(epochs=4, final=True)]
 

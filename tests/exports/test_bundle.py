@@ -2,6 +2,7 @@ import json
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime
@@ -39,12 +40,21 @@ def build(width=4):
     )
 
 
+TASK = SimpleNamespace(
+    name="classification",
+    input_shape=(3, 8, 6),
+    preprocessing={"mode": "RGB", "resize": "bilinear", "scale": 1 / 255, "mean": [0.5], "std": [0.5]},
+    classes=CLASSES,
+    output_names=("logits",),
+    output_words="A classifier.",
+    reading="print([classes[i] for i in logits.argmax(1)])",
+    deployed=lambda network: nn.Sequential(Halve(), network),
+)
+
+
 def export(folder, network, **changes):
     settings = {
-        "input_shape": (3, 8, 6),
-        "preprocessing": {"mode": "RGB", "resize": "bilinear", "scale": 1 / 255, "mean": [0.5], "std": [0.5]},
-        "classes": CLASSES,
-        "normalizer": Halve(),
+        "task": TASK,
         "sample": torch.linspace(0, 1, 4 * 3 * 8 * 6).reshape(4, 3, 8, 6),
         "architecture": {"space": "test", "choices": [1, 2]},
         "metrics": {"accuracy": 0.75},
@@ -97,6 +107,28 @@ def test_architecture_json_says_what_it_is(exported):
     assert facts["architecture"] == {"space": "test", "choices": [1, 2]}
     assert facts["metrics"] == {"accuracy": 0.75}
     assert sorted(facts["preprocessing"]) == ["mode", "resize", "scale"]
+
+
+def test_several_outputs_have_their_names(tmp_path):
+    class Two(nn.Module):
+        def __init__(self, network):
+            super().__init__()
+            self.network = network
+
+        def forward(self, x):
+            scores = self.network(x)
+            return scores.softmax(1), scores.argmax(1)
+
+    names = {"deployed": Two, "output_names": ("scores", "label"), "reading": "print(label.tolist())"}
+    torch.manual_seed(0)
+    report = export(tmp_path, build(), task=SimpleNamespace(**(vars(TASK) | names)))
+    session = onnxruntime.InferenceSession(report.folder / "model.onnx", providers=["CPUExecutionProvider"])
+    scores, label = session.run(["scores", "label"], {"images": np.ones((2, 3, 8, 6), np.float32)})
+    assert scores.shape == (2, 3)
+    assert label.tolist() == scores.argmax(1).tolist()
+    text = (report.folder / "README.md").read_text("utf-8")
+    assert "scores, label = session.run(['scores', 'label']" in text
+    assert "scores, label = network(" in text
 
 
 def test_the_onnx_file_carries_classes_and_preprocessing(exported):
@@ -177,6 +209,7 @@ def test_an_earlier_export_and_leftovers_are_replaced(tmp_path):
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
+from types import SimpleNamespace
 import torch
 from torch import nn
 from nassay.exports import export_best
@@ -186,9 +219,11 @@ class Same(nn.Module):
         return x * 1.0
 
 network = nn.Sequential(nn.Flatten(), nn.Linear(64, int(sys.argv[3])))
+task = SimpleNamespace(name="classification", input_shape=(1, 8, 8), preprocessing={}, classes=["a"], reading="",
+                       output_names=("logits",), output_words="", deployed=lambda n: nn.Sequential(Same(), n))
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 try:
-    export_best(Path(sys.argv[1]), network, input_shape=(1, 8, 8), preprocessing={}, classes=["a"], normalizer=Same(),
+    export_best(Path(sys.argv[1]), network, task=task,
                 sample=torch.zeros(2, 1, 8, 8), architecture={}, metrics={}, rebuild=lambda: network)
 except OSError as error:
     print("OSError", error)

@@ -4,7 +4,8 @@ from nassay.exports.readme import readme
 
 
 def text(shape=(3, 8, 6), **preprocessing):
-    return readme({"input_shape": shape, "classes": ["a", "b"], "preprocessing": preprocessing})
+    facts = {"input_shape": shape, "classes": ["a", "b"], "outputs": ["logits"], "preprocessing": preprocessing}
+    return readme(facts, "A classifier.", "print([classes[i] for i in logits.argmax(1)])")
 
 
 def test_files_of_grey_images_are_converted_to_grey():

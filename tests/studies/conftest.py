@@ -19,8 +19,7 @@ from nassay.studies import search as search_module
 from nassay.studies.ledger import Ledger
 from nassay.studies.outcome import Result
 from nassay.studies.plan import Plan
-from nassay.tasks.base import Task
-from nassay.tasks.classification import task_from
+from nassay.tasks.base import Task, task_from
 
 
 def images(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

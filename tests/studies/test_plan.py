@@ -9,7 +9,8 @@ import pytest
 from nassay.errors import StudyBusyError, StudyStoppedError, UserError
 from nassay.strategies.problem import Constraints
 from nassay.studies.plan import PLAN, Plan, claim, locked, read_plan, save_task, write_atomically
-from nassay.tasks.classification import Classification, task_from
+from nassay.tasks.base import task_from
+from nassay.tasks.classification import Classification
 
 HOLD = """
 import sys, time

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from nassay.errors import UserError
-from nassay.tasks.classification import Classification, task_from
+from nassay.tasks.base import task_from
+from nassay.tasks.classification import Classification
 from nassay.tasks.image_data import ImageData
 
 

@@ -62,6 +62,7 @@ def search(
             help="A data set's name (digits), a folder with one sub-folder a class, an .npz or a .csv file."
         ),
     ] = None,
+    task: Annotated[str, typer.Option(help="What the network must do; see `nassay list tasks`.")] = "classification",
     space: Annotated[
         str | None,
         typer.Option(help="Search space; see `nassay list spaces`. By default the strategy's own, mobile for most."),
@@ -120,6 +121,7 @@ def search(
         else:
             result = job.search(
                 data,
+                task=task,
                 space=space,
                 strategy=strategy,
                 constraints=Constraints(max_latency_ms, max_params, max_macs, max_peak_memory_bytes),

@@ -26,7 +26,8 @@ from torch.utils.flop_counter import flop_registry
 from nassay.errors import UserError
 from nassay.estimators.base import Estimate, Estimator
 from nassay.estimators.trace import Operation, Trace, storage, trace
-from nassay.spaces.base import Architecture, Piece, Space
+from nassay.spaces.base import Architecture, Layout, Piece, Shape, Space
+from nassay.spaces.network import read_maps
 
 BYTES = 4  # float32
 
@@ -276,22 +277,44 @@ class Analytic:
         """The profile of the chain of pieces; a piece is traced once for each input size that it meets."""
         space = self._of_space()
         layout = space.layout(architecture)
-        head = Piece(("head", layout.channels, space.num_outputs), partial(space.pooled_linear, layout.channels))
         parts: list[Profile] = []
-        shape: tuple[int, ...] = space.input_shape
-        for piece in (layout.stem, *layout.blocks, layout.tail, head):
+        shapes: list[Shape] = []  # of the last map of each size
+        waiting: list[int] = []  # elements of maps that lie there for the head while a part runs
+        shape: Shape = space.input_shape
+        reads_all = space.head is not None or layout.neck is not None
+        for piece in layout.body:
+            waiting.append(sum(map(prod, shapes[:-1])) if reads_all else 0)
             part, shape = self._part(piece, shape)
             parts.append(part)
+            if shapes and shapes[-1][1:] == shape[1:]:
+                shapes.pop()
+            shapes.append(shape)
+        parts.append(self._end(layout, tuple(shapes)) if reads_all else self._pooled_linear(layout.channels, shape))
+        waiting.append(0)
         params = sum(part.params for part in parts)
         return Profile(
             params=params,
             macs=sum(part.macs for part in parts),
-            # the output of a piece is the input of the next: what lives inside one piece is all that lives
-            peak_memory_bytes=BYTES * params + max(part.peak_memory_bytes - BYTES * part.params for part in parts),
+            # the output of a piece is the input of the next: what lives inside one piece, and waits, is all that lives
+            peak_memory_bytes=BYTES * params
+            + max(p.peak_memory_bytes + BYTES * (held - p.params) for p, held in zip(parts, waiting, strict=True)),
             layers=tuple(layer for part in parts for layer in part.layers),
         )
 
-    def _part(self, piece: Piece, shape: tuple[int, ...]) -> tuple[Profile, tuple[int, ...]]:
+    def _pooled_linear(self, channels: int, shape: Shape) -> Profile:
+        """The profile of the default head."""
+        space = self._of_space()
+        return self._part(Piece(("head", channels, space.num_outputs), partial(space.pooled_linear, channels)), shape)[
+            0
+        ]
+
+    def _end(self, layout: Layout, shapes: tuple[Shape, ...]) -> Profile:
+        """The profile of neck and head on maps of these shapes."""
+        make = partial(_End, self._of_space(), layout, shapes)
+        key = ("end", layout.neck and layout.neck.key, shapes)
+        return self._part(Piece(key, make), (sum(map(prod, shapes)),))[0]
+
+    def _part(self, piece: Piece, shape: tuple[int, ...]) -> tuple[Profile, Any]:
         """Profile and output shape of one piece on inputs of a shape."""
         key = (piece.key, shape)
         if key not in self._parts:
@@ -300,6 +323,22 @@ class Analytic:
             record = trace(module, shape)
             self._parts[key] = _profile(record), tuple(record.outputs[0].shape[1:])
         return self._parts[key]
+
+
+class _End(nn.Module):
+    """Neck and head of a network, on the maps of all sizes behind one another in one row."""
+
+    def __init__(self, space: Space, layout: Layout, shapes: tuple[Shape, ...]) -> None:
+        super().__init__()
+        self.shapes = shapes
+        self.neck = None if layout.neck is None else layout.neck.make(shapes)
+        self.head = space.make_head(layout, shapes)
+
+    def forward(self, row: Tensor) -> Tensor:
+        """(B, elements of all maps) -> outputs of the head."""
+        parts = row.split([prod(shape) for shape in self.shapes], dim=1)
+        maps = [part.view(-1, *shape) for part, shape in zip(parts, self.shapes, strict=True)]
+        return read_maps(maps, self.neck, self.head)
 
 
 class _Total(Estimator):

@@ -102,6 +102,9 @@ class Training:
         self.resolution = fidelity.resolution if fidelity else 1.0
         self.annealed = 1.0
         self.network = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(_mix(seed, "criterion"))
+            self.criterion = task.criterion().to(self.device)
         self.average = AveragedModel(self.network, multi_avg_fn=self._average_weights, use_buffers=True)
         self.rows = self._rows(fidelity.samples if fidelity else 1.0)
         self.batch_size = max(8, min(self.recipe.batch_size, len(self.rows) // 16))
@@ -171,7 +174,7 @@ class Training:
         """Steps up to the bound; the reason of a divergence, or None."""
         last_save = self.state.seconds
         losses: list[float] = []
-        chance = math.log(max(2, self.task.num_outputs))
+        blind = self.task.blind_loss
         while (progress := self._progress(bound)) < 1.0:
             tick = time.perf_counter()
             self.resolution = self._resolution(bound)
@@ -180,7 +183,7 @@ class Training:
             losses.append(loss)
             if not math.isfinite(loss):
                 return f"the training loss became {loss} at step {self.state.step}"
-            if len(losses) >= 50 and np.mean(losses[-50:]) > 3 * chance + 1:
+            if len(losses) >= 50 and np.mean(losses[-50:]) > 3 * blind + 1:
                 return f"the training diverged: mean loss {np.mean(losses[-50:]):.3g} at step {self.state.step}"
             self.state.seconds += time.perf_counter() - tick
             if self._evaluation_due(bound) and not self._evaluate(losses, LOOK_ITEMS):
@@ -238,9 +241,11 @@ class Training:
         x, y = self._batch(self.state.step)
         self._set_rate(final_progress)
         self.network.train()
+        self.criterion.train()
         self.optimizer.zero_grad(set_to_none=True)
         loss = self._backward(x, y)
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
+        for module in (self.network, self.criterion):
+            nn.utils.clip_grad_norm_(module.parameters(), self.recipe.clip)
         self.optimizer.step()
         self.average.update_parameters(self.network)
         self.state.step += 1
@@ -248,7 +253,7 @@ class Training:
 
     def _backward(self, x: Tensor, y: Tensor) -> Tensor:
         """The loss of a batch, its gradients added to the parameters'."""
-        loss = self.task.loss(self.network(x), y)
+        loss: Tensor = self.criterion(self.network(x), y)
         loss.backward()
         return loss
 
@@ -257,19 +262,24 @@ class Training:
         if final_progress is not None:
             rate *= min(1.0, (1.0 - final_progress) / self.recipe.descent)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["rate"]
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
         epoch, position = divmod(step, self.steps_per_epoch)
         rows = np.sort(self._order(epoch)[position * self.batch_size : (position + 1) * self.batch_size])
-        x = self.task.augment(self._inputs(self.task.train.x[rows]))
-        return self._sized(x), torch.from_numpy(self.task.train.y[rows]).to(self.device)
+        return self._training_batch(rows)
 
     def _order(self, epoch: int) -> np.ndarray:
         """The training rows in an epoch's order."""
         if self._epoch_order is None or self._epoch_order[0] != epoch:
             self._epoch_order = epoch, np.random.default_rng([self.seed, epoch]).permutation(self.rows)
         return self._epoch_order[1]
+
+    def _training_batch(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Training items, prepared and changed at random, at the size that the network sees now, and their targets."""
+        x, y = self._inputs(self.task.train.x[rows]), torch.from_numpy(self.task.train.y[rows]).to(self.device)
+        x, y = self.task.augment(x, y)
+        return self._sized(x), y
 
     def _inputs(self, x: np.ndarray) -> Tensor:
         return self.task.prepare(torch.from_numpy(np.array(x)).to(self.device))
@@ -335,6 +345,7 @@ class Training:
             "state": self.state.__dict__,
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
+            "criterion": self.criterion.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             **self._more_state(),
         }
@@ -360,6 +371,7 @@ class Training:
         self.state = State(**payload["state"])
         self.network.load_state_dict(payload["network"])
         self.average.load_state_dict(payload["average"])
+        self.criterion.load_state_dict(payload["criterion"])
         self.optimizer.load_state_dict(payload["optimizer"])
         self._load_more(payload)
 
@@ -371,8 +383,10 @@ class Training:
 
     def _parameter_groups(self) -> Iterator[dict[str, Any]]:
         parameters = [p for p in self.network.parameters() if p.requires_grad]
-        yield {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.recipe.weight_decay}
-        yield {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0}
+        decay = self.recipe.weight_decay
+        yield {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay, "rate": 1.0}
+        yield {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0, "rate": 1.0}
+        yield from self.criterion.groups()
 
     def _average_weights(self, averaged: Any, current: Any, count: Any) -> None:
         if not averaged[0].is_floating_point():  # batch counters of batch norm
@@ -391,6 +405,6 @@ def reduced_resolution(input_shape: tuple[int, int, int]) -> float:
     return 0.5 if min(input_shape[1:]) >= 32 else 1.0
 
 
-def _mix(*numbers: int) -> int:
-    """A 63-bit seed from several numbers."""
-    return int.from_bytes(sha256(repr(numbers).encode()).digest()[:8], "big") >> 1
+def _mix(*parts: int | str) -> int:
+    """A 63-bit seed from several numbers and words."""
+    return int.from_bytes(sha256(repr(parts).encode()).digest()[:8], "big") >> 1

@@ -21,12 +21,19 @@ OUTPUT = "logits"
 _OPSET = 17
 
 
-def to_onnx(module: nn.Module, input_shape: Sequence[int], *, metadata: Mapping[str, Any] | None = None) -> bytes:
+def to_onnx(
+    module: nn.Module,
+    input_shape: Sequence[int],
+    outputs: Sequence[str] = (OUTPUT,),
+    *,
+    metadata: Mapping[str, Any] | None = None,
+) -> bytes:
     """The module in evaluation mode as an ONNX file with a dynamic batch axis.
 
     Args:
-        module: (B, *input_shape) float32 "images" -> (B, ...) "logits". Its modes are restored.
+        module: (B, *input_shape) float32 "images" -> (B, ...) for each output. Its modes are restored.
         input_shape: shape of one input without the batch dimension.
+        outputs: names of what the module puts out.
         metadata: JSON-ready values, written into the file's metadata_props as JSON.
 
     Raises:
@@ -43,8 +50,8 @@ def to_onnx(module: nn.Module, input_shape: Sequence[int], *, metadata: Mapping[
                 (images,),
                 file,  # type: ignore[arg-type]
                 input_names=[INPUT],
-                output_names=[OUTPUT],
-                dynamic_axes={INPUT: {0: "batch"}, OUTPUT: {0: "batch"}},
+                output_names=list(outputs),
+                dynamic_axes={name: {0: "batch"} for name in (INPUT, *outputs)},
                 opset_version=_OPSET,
                 dynamo=False,
             )

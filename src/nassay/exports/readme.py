@@ -6,21 +6,25 @@ from typing import Any
 _FILE_MODES = {"1": 1, "L": 1, "RGB": 3, "RGBA": 4}  # Pillow's modes and their channels
 
 
-def readme(facts: Mapping[str, Any]) -> str:
+def readme(facts: Mapping[str, Any], words: str, reading: str) -> str:
     """Markdown for an exported folder.
 
     Args:
         facts: the content of architecture.json.
+        words: what the network is and puts out.
+        reading: lines of Python that print what the outputs say.
     """
+    outputs = facts["outputs"]
+    names = ", ".join(outputs)
     channels, height, width = facts["input_shape"]
     return f"""# Exported network
 
-An image classifier of {len(facts["classes"])} classes. The files hold the same network:
+{words} The files hold the same network:
 `model.onnx` (any ONNX runtime), `model.pt2` (PyTorch alone), `model.safetensors` (weights for nassay).
 `architecture.json` says what was built, how good it is, and the names of the classes.
 
 Input: float32, (batch, {channels}, {height}, {width}). {_words(facts)}
-Normalisation by mean and standard deviation is part of the network. Output: logits, (batch, classes).
+Normalisation by mean and standard deviation is part of the network.
 
 ## ONNX Runtime
 
@@ -31,8 +35,8 @@ import onnxruntime
 {_loading(facts)}
 session = onnxruntime.InferenceSession("model.onnx")
 classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
-logits = session.run(["logits"], {{"images": images}})[0]
-print([classes[i] for i in logits.argmax(axis=1)])
+{names}{"," * (len(outputs) == 1)} = session.run({list(outputs)}, {{"images": images}})
+{reading}
 ```
 
 ## PyTorch
@@ -44,8 +48,8 @@ import torch
 {_loading(facts)}
 network = torch.export.load("model.pt2").module()
 classes = json.load(open("architecture.json", encoding="utf-8"))["classes"]
-logits = network(torch.from_numpy(images))
-print([classes[i] for i in logits.argmax(dim=1)])
+{names} = network(torch.from_numpy(images))
+{reading}
 ```
 """
 

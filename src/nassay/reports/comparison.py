@@ -1,7 +1,7 @@
 """The comparison table: best, other finalists, reference, random; the same cells for HTML and terminal."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nassay.reports import formats
@@ -68,6 +68,17 @@ COLUMNS = (
     Column("epochs", "Epochs", formats.epochs),
 )
 _BY_KEY = {column.key: column for column in COLUMNS}
+
+
+def metric_word(summary: Summary) -> str:
+    """What the report calls the task's metric."""
+    return ((summary.get("task") or {}).get("metric") or "accuracy").replace("_", " ")
+
+
+def columns(summary: Summary) -> list[Column]:
+    """The columns of the comparison, the metric called by its name."""
+    word = metric_word(summary)
+    return [replace(column, heading=column.heading.replace("accuracy", word)) for column in COLUMNS]
 
 
 def rows(summary: Summary) -> list[Row]:

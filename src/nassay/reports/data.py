@@ -50,6 +50,7 @@ class Candidate(TypedDict, total=False):
     architecture: str
     name: str | None
     test_accuracy: float | None
+    test_metrics: dict[str, float]
     validation_accuracy: float | None
     params: int | None
     macs: int | None
@@ -64,10 +65,15 @@ class Candidate(TypedDict, total=False):
 
 
 class TaskData(TypedDict, total=False):
-    """What was learnt; `train`, `validation`, `test` are numbers of items, `classes` are names."""
+    """What was learnt; `train`, `validation`, `test` are numbers of items, `classes` are names.
+
+    `metric` names what the keys test_accuracy and validation_accuracy hold; `share_of_items` says that it is the share
+    of items that are right.
+    """
 
     name: str
     metric: str
+    share_of_items: bool
     input_shape: list[int]
     classes: list[str]
     train: int
@@ -146,6 +152,13 @@ class Record(TypedDict, total=False):
     details: dict[str, Any]
 
 
+class Picture(TypedDict):
+    """A picture of items and what a network makes of them: a caption, and the PNG file in base64."""
+
+    caption: str
+    png: str
+
+
 @dataclass(frozen=True)
 class ReportData:
     """All that a report shows.
@@ -153,10 +166,12 @@ class ReportData:
     Attributes:
         summary: the study in sum.
         records: the ledger's rows, oldest first; the last one by an estimator on an architecture counts.
+        pictures: what the best network makes of some validation items.
     """
 
     summary: Summary = field(default_factory=Summary)
     records: list[Record] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
 
 
 def read_run(run_folder: Path) -> ReportData:

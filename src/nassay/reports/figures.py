@@ -10,7 +10,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from nassay.reports.comparison import COLUMNS, Row, rows
+from nassay.reports.comparison import COLUMNS, Row, metric_word, rows
 from nassay.reports.data import LATENCY, Record, ReportData
 from nassay.reports.formats import digits, duration, epochs, percent
 from nassay.reports.points import Point, cost_points, gap_pairs, pareto_front
@@ -47,14 +47,15 @@ def pareto(data: ReportData) -> go.Figure | None:
     for key in _COSTS:
         points = cost_points(data, key)
         if points:
-            return _pareto(points, key, (data.summary.get("constraints") or {}).get(f"max_{key}"))
+            limit = (data.summary.get("constraints") or {}).get(f"max_{key}")
+            return _pareto(points, key, limit, f"Validation {metric_word(data.summary)}")
     return None
 
 
-def _pareto(points: list[Point], key: str, limit: float | None) -> go.Figure:
+def _pareto(points: list[Point], key: str, limit: float | None, metric: str) -> go.Figure:
     column = next(c for c in COLUMNS if c.key == key)
     front = pareto_front(points)
-    figure = _figure(column.heading + (", ms" if key == LATENCY else ""), "Validation accuracy, %")
+    figure = _figure(column.heading + (", ms" if key == LATENCY else ""), f"{metric}, %")
     figure.add_scatter(
         x=[p.cost for p in front],
         y=[100 * p.accuracy for p in front],
@@ -66,13 +67,14 @@ def _pareto(points: list[Point], key: str, limit: float | None) -> go.Figure:
     for role in ("other", "finalist", "random", "reference", "best"):
         group = [p for p in points if p.role == role]
         if group:
-            figure.add_trace(_markers(role, group, [f"{column.heading} {column.write(p.cost)}" for p in group]))
+            costs = [f"{column.heading} {column.write(p.cost)}" for p in group]
+            figure.add_trace(_markers(role, group, costs, metric))
     if limit is not None:
         _add_limit(figure, limit, f"limit {column.write(limit)}")
     return figure
 
 
-def _markers(role: str, group: list[Point], costs: list[str]) -> go.Scatter:
+def _markers(role: str, group: list[Point], costs: list[str], metric: str) -> go.Scatter:
     """One role's points; predicted costs are hollow."""
     symbol = _SYMBOLS[role]
     return go.Scatter(
@@ -87,15 +89,15 @@ def _markers(role: str, group: list[Point], costs: list[str]) -> go.Scatter:
             "opacity": 0.75 if role == "other" else 1,
         },
         hovertext=[
-            hover_text(p.label, p.architecture, _accuracy(p), cost + " (predicted)" * p.predicted)
+            hover_text(p.label, p.architecture, _accuracy(p, metric), cost + " (predicted)" * p.predicted)
             for p, cost in zip(group, costs, strict=True)
         ],
         hoverinfo="text",
     )
 
 
-def _accuracy(point: Point) -> str:
-    return f"Validation accuracy {percent(point.accuracy)}" + (f" at {point.fidelity}" if point.fidelity else "")
+def _accuracy(point: Point, metric: str) -> str:
+    return f"{metric} {percent(point.accuracy)}" + (f" at {point.fidelity}" if point.fidelity else "")
 
 
 def _add_limit(figure: go.Figure, limit: float, text: str) -> None:
@@ -118,8 +120,9 @@ def curves(data: ReportData) -> go.Figure | None:
     lines = [(row, curve) for row in rows(data.summary) if (curve := _curve(row, data.records))]
     if not lines:
         return None
+    word = metric_word(data.summary)
     axis = "seconds" if all(p.get("seconds") is not None for _, curve in lines for p in curve) else "epoch"
-    figure = _figure("Training time, s" if axis == "seconds" else "Epoch", "Validation accuracy, %")
+    figure = _figure("Training time, s" if axis == "seconds" else "Epoch", f"Validation {word}, %")
     dashes = iter(("solid", "dash", "dot", "dashdot") * len(lines))
     for row, curve in lines:
         figure.add_scatter(
@@ -133,7 +136,7 @@ def curves(data: ReportData) -> go.Figure | None:
                 "dash": next(dashes) if row.role == "finalist" else "solid",
             },
             marker={"size": 5, "symbol": _SYMBOLS[row.role]},
-            hovertext=[hover_text(row.label, row.candidate.get("architecture") or "", *_step(p)) for p in curve],
+            hovertext=[hover_text(row.label, row.candidate.get("architecture") or "", *_step(p, word)) for p in curve],
             hoverinfo="text",
         )
     return figure
@@ -153,10 +156,10 @@ def _percent_of(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
-def _step(point: dict[str, Any]) -> list[str]:
+def _step(point: dict[str, Any], metric: str) -> list[str]:
     return [
         f"epoch {epochs(point.get('epoch'))}, {duration(point.get('seconds'))}",
-        f"validation accuracy {percent(point.get('validation_accuracy'))}",
+        f"validation {metric} {percent(point.get('validation_accuracy'))}",
         f"training loss {digits(point.get('train_loss'))}",
     ]
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from nassay.errors import UserError
 from nassay.gaps import Interval, difference_interval, wilson_interval
-from nassay.reports.comparison import Row, checks, rows, value_of
+from nassay.reports.comparison import Row, checks, metric_word, rows, value_of
 from nassay.reports.data import LATENCY, Candidate, Failure, Summary
 from nassay.reports.formats import digits, milliseconds, percent, points
 
@@ -23,9 +23,9 @@ class FailureGroup:
 
 
 def accuracy_interval(summary: Summary, candidate: Candidate) -> Interval | None:
-    """Wilson's 95 % interval of a candidate's test accuracy; None without accuracy or test items."""
+    """Wilson's 95 % interval of a candidate's test accuracy; None without it or where the metric is no such share."""
     accuracy, n = candidate.get("test_accuracy"), _test_size(summary)
-    if accuracy is None or n is None:
+    if accuracy is None or n is None or not _is_share(summary):
         return None
     try:
         return wilson_interval(accuracy, n)
@@ -33,13 +33,18 @@ def accuracy_interval(summary: Summary, candidate: Candidate) -> Interval | None
         return None
 
 
+def _is_share(summary: Summary) -> bool:
+    """Whether the metric is the share of test items that are right, as accuracy is."""
+    return (summary.get("task") or {}).get("share_of_items", True)
+
+
 def _test_size(summary: Summary) -> int | None:
     return (summary.get("task") or {}).get("test") or None
 
 
 _METRICS: tuple[tuple[Literal["test_accuracy", "validation_accuracy"], str], ...] = (
-    ("test_accuracy", "test accuracy"),
-    ("validation_accuracy", "validation accuracy"),
+    ("test_accuracy", "test"),
+    ("validation_accuracy", "validation"),
 )
 
 
@@ -49,7 +54,8 @@ def headline(summary: Summary) -> str:
     if not best:
         return "No network has been trained to the end yet."
     latency = value_of(best, LATENCY)
-    parts = [f"{percent(best[key])} {words}" for key, words in _METRICS if best.get(key) is not None][:1]
+    word = metric_word(summary)
+    parts = [f"{percent(best[key])} {split} {word}" for key, split in _METRICS if best.get(key) is not None][:1]
     if latency is not None:
         parts.append(f"{milliseconds(latency)}{' (predicted)' if best.get('latency_predicted') else ''} latency")
     return f"The best network found: {' at '.join(parts)}." if parts else "The best network found so far."
@@ -57,15 +63,15 @@ def headline(summary: Summary) -> str:
 
 def certainty(summary: Summary) -> list[str]:
     """How sure the result is: the interval, the differences to reference and random, the test items."""
-    best = summary.get("best")
-    interval = accuracy_interval(summary, best) if best else None
-    if not best or interval is None:
-        return ["There is no test accuracy yet, so nothing is known of how good the result is."]
-    n = _test_size(summary)
-    sentences = [
-        f"Measured on {n} test items that the search never saw: the 95 % interval of the test accuracy is "
-        f"{percent(interval.low)} to {percent(interval.high)}."
-    ]
+    best, word, n = summary.get("best"), metric_word(summary), _test_size(summary)
+    if not best or best.get("test_accuracy") is None or n is None:
+        return [f"There is no test {word} yet, so nothing is known of how good the result is."]
+    interval = accuracy_interval(summary, best)
+    if interval is None:
+        told = f"{word} is no share of items, so that one network's value comes without an interval."
+    else:
+        told = f"the 95 % interval of the test {word} is {percent(interval.low)} to {percent(interval.high)}."
+    sentences = [f"Measured on {n} test items that the search never saw: {told}"]
     for row in rows(summary):
         if row.role in ("reference", "random"):
             sentences.append(_difference(summary, best, row))
@@ -80,7 +86,9 @@ def _difference(summary: Summary, best: Candidate, row: Row) -> str:
     ours, theirs, n = best.get("test_accuracy"), row.candidate.get("test_accuracy"), _test_size(summary)
     name = _NAMES[row.role]
     if ours is None or theirs is None or n is None:
-        return f"Against {name} nothing can be said: it has no test accuracy."
+        return f"Against {name} nothing can be said: it has no test {metric_word(summary)}."
+    if not _is_share(summary):
+        return f"Against {name}: {points(ours - theirs)} percentage points, one network each."
     low, high = difference_interval(ours, theirs, n)
     verdict = "a difference that the test items support"
     if low <= 0 <= high:

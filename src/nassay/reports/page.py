@@ -41,6 +41,7 @@ def render(data: ReportData) -> str:
         "report.html.j2",
         _plots(data),
         summary=data.summary,
+        pictures=data.pictures,
         comparison=comparison,
         findings=findings,
         gap_cells=gap_cells,

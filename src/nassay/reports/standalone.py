@@ -26,7 +26,11 @@ def standalone_page(template: str, plots: dict[str, Any], **context: Any) -> str
         context: what else the template reads.
     """
     environment = Environment(loader=PackageLoader("nassay.reports"), autoescape=True, trim_blocks=True)
-    environment.filters |= {"duration": formats.duration, "percent": formats.percent}
+    environment.filters |= {
+        "digits": formats.digits,
+        "duration": formats.duration,
+        "percent": formats.percent,
+    }
     scripts = {
         "library": get_plotlyjs(),
         "drawing": files("nassay.reports").joinpath("templates/draw.js").read_text(),

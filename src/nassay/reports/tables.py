@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from nassay.reports.comparison import COLUMNS, cells, rows
+from nassay.reports.comparison import cells, columns, rows
 from nassay.reports.data import Summary
 from nassay.reports.formats import DASH, percent, signed
 
@@ -18,7 +18,7 @@ def comparison_table(summary: Summary) -> Table:
     table.add_column("" if found else "No network is trained yet.")
     for row in found:
         table.add_column(Text(row.label), justify="right")
-    for column, across in zip(COLUMNS, zip(*map(cells, found), strict=True), strict=False):
+    for column, across in zip(columns(summary), zip(*map(cells, found), strict=True), strict=False):
         table.add_row(column.heading, *(Text(f"{cell.text} {cell.note}".rstrip()) for cell in across))
     table.caption = Text("\n".join(f"{row.label}: {_name(dict(row.candidate))}" for row in found))
     return table

@@ -5,7 +5,7 @@ canonical form, so that equal networks are never paid for twice.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -13,13 +13,15 @@ from operator import lt
 from typing import ClassVar
 
 import numpy as np
+import torch
 from torch import nn
 
 from nassay.errors import UserError
 from nassay.registry import Registry
+from nassay.spaces.discretisation import Alternatives, each_alone, likeliest
 from nassay.spaces.network import Network, PooledLinear
 
-Head = Callable[[int], nn.Module]
+Shape = tuple[int, int, int]
 Options = Callable[[int], list[nn.Module]]
 Choose = Callable[[int, Options, int], nn.Module]
 
@@ -59,13 +61,50 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Pyramid:
+    """What a head may read.
+
+    Attributes:
+        shapes: (C, H, W) of the maps, the finest first, the trunk's last.
+        fused: whether a neck has mixed the maps already.
+    """
+
+    shapes: tuple[Shape, ...]
+    fused: bool = False
+
+
+Head = Callable[[Pyramid], nn.Module]
+
+
+@dataclass(frozen=True, slots=True)
+class Neck:
+    """What stands between the maps of all sizes and the head.
+
+    Attributes:
+        key: equal keys of one space make modules that compute, count and cost the same for maps of the same shapes.
+        make: makes the module, list of maps -> list of maps, for maps of the given shapes.
+        shapes: shapes of the maps that come in -> of those that go out.
+    """
+
+    key: tuple[Hashable, ...]
+    make: Callable[[tuple[Shape, ...]], nn.Module]
+    shapes: Callable[[tuple[Shape, ...]], tuple[Shape, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
-    """A network before it is built: stem, blocks, tail, and the channels that the tail hands to the head."""
+    """A network before it is built: stem, blocks, tail, the channels that the tail hands on, perhaps a neck."""
 
     stem: Piece
     blocks: tuple[Piece, ...]
     tail: Piece
     channels: int
+    neck: Neck | None = None
+
+    @property
+    def body(self) -> tuple[Piece, ...]:
+        """Everything before neck and head, in the order in which it runs."""
+        return (self.stem, *self.blocks, self.tail)
 
 
 class Space(ABC):
@@ -77,10 +116,20 @@ class Space(ABC):
 
     Sub-classes set `name` and `options` (the number of options of each choice). Where options have a size,
     they are ordered from small to large, so that lowering an index never makes the network larger.
+
+    Attributes:
+        aspects: what each choice makes larger, such as `depth`, `width` or `kernel`; empty where options have no size.
+        elastic: whether sub-networks are cut out of the super-network's blocks, the first channels, the centres of
+            kernels, instead of having options of their own there.
+        head: makes the head for what the network offers; None for global pooling and a linear layer. Set it before
+            anything is built or counted.
     """
 
     name: ClassVar[str]
     options: tuple[int, ...]
+    aspects: ClassVar[tuple[str, ...]] = ()
+    elastic: ClassVar[bool] = False
+    head: Head | None = None
 
     def __init__(self, input_shape: tuple[int, int, int] = (3, 32, 32), num_outputs: int = 10) -> None:
         if len(input_shape) != 3 or min(input_shape) < 1:
@@ -122,20 +171,33 @@ class Space(ABC):
             UserError: the text is not an architecture of this space.
         """
 
-    def build(self, architecture: Architecture, *, width: float = 1.0, head: Head | None = None) -> Network:
+    def build(self, architecture: Architecture, *, width: float = 1.0) -> Network:
         """The network, freshly initialised from torch's global generator.
 
         Args:
             architecture: a point of this space.
             width: factor on every internal channel count (a fidelity, not a choice).
-            head: maps the trunk's channel count to a head module; None gives global pooling and a linear layer.
         """
-        return self.assembled(self.layout(architecture, width=width), head)
+        return self.assembled(self.layout(architecture, width=width))
 
-    def assembled(self, layout: Layout, head: Head | None = None) -> Network:
-        """The network of a layout, freshly initialised; see `build`."""
+    def assembled(self, layout: Layout, shapes: tuple[Shape, ...] | None = None) -> Network:
+        """The network of a layout, freshly initialised; see `build`.
+
+        Args:
+            layout: of an architecture, or of several in one.
+            shapes: of the maps for neck and head, for a layout that cannot run by itself; see `pyramid_shapes`.
+        """
         stem, blocks, tail = layout.stem.make(), [b.make() for b in layout.blocks], layout.tail.make()
-        return Network(stem, blocks, tail, (head or self.pooled_linear)(layout.channels))
+        if self.head is None and layout.neck is None:
+            return Network(stem, blocks, tail, self.pooled_linear(layout.channels))
+        shapes = shapes or pyramid_shapes(layout, self.input_shape)
+        neck = None if layout.neck is None else layout.neck.make(shapes)
+        return Network(stem, blocks, tail, self.make_head(layout, shapes), neck)
+
+    def make_head(self, layout: Layout, shapes: tuple[Shape, ...]) -> nn.Module:
+        """The head of a network whose body has maps of these shapes."""
+        pyramid = Pyramid(layout.neck.shapes(shapes) if layout.neck else shapes, fused=layout.neck is not None)
+        return self.pooled_linear(pyramid.shapes[-1][0]) if self.head is None else self.head(pyramid)
 
     def pooled_linear(self, channels: int) -> nn.Module:
         """The default head: global average pooling and a linear layer."""
@@ -146,6 +208,7 @@ class Space(ABC):
 
         A super-network's weights are those of its sub-networks by name: where `layout` has one option's module under
         a name, here is under the same name what `choose` makes of all options' modules.
+        An elastic space has the largest of all blocks here instead, and no use for `choose`; see `shared_blocks`.
 
         Args:
             choose: makes a module out of a choice's position, its options, a function from a number of channels to
@@ -157,6 +220,13 @@ class Space(ABC):
         """
         del choose, width
         raise UserError(f"The space {self.name!r} has no super-network; take one of the cells' spaces, such as nb201.")
+
+    def shared_blocks(self, architecture: Architecture) -> tuple[int, ...]:
+        """For each block of an elastic space's `layout` the block of `super_layout` that it is cut out of.
+
+        The names of its weights are names there, too.
+        """
+        return tuple(range(len(self.layout(architecture).blocks)))
 
     # What follows from the choices
 
@@ -221,6 +291,30 @@ class Space(ABC):
         here = self.canonical(architecture)
         return np.concatenate([np.eye(n, dtype=np.float32)[c] for c, n in zip(here.choices, self.options, strict=True)])
 
+    # From chances of options to networks, for searches over mixtures
+
+    @property
+    def sums(self) -> tuple[tuple[int, ...], ...]:
+        """The choices in groups: what those of a group make is added up. By default each is a group of its own."""
+        return tuple((i,) for i in range(len(self.options)))
+
+    def alternatives(self, chances: Sequence[np.ndarray]) -> list[Alternatives]:
+        """What is decided for itself; see `discretisation`. By default each choice.
+
+        Args:
+            chances: how likely each option of each choice is, one (options,) array a choice.
+        """
+        return each_alone(chances)
+
+    def discretised(self, chances: Sequence[np.ndarray], most: int = 1) -> list[Architecture]:
+        """The likeliest encodings, canonical or not, best first; see `alternatives`.
+
+        Args:
+            chances: see `alternatives`.
+            most: how many; fewer where there are fewer.
+        """
+        return [Architecture(self.name, path) for path in likeliest(self.alternatives(chances), most)]
+
     # How it grows, for progressive search and for surrogates that read sentences
 
     @property
@@ -277,6 +371,14 @@ class Space(ABC):
         choices = list(architecture.choices)
         choices[position] = option
         return self.canonical(Architecture(self.name, tuple(choices)))
+
+
+def pyramid_shapes(layout: Layout, input_shape: Shape) -> tuple[Shape, ...]:
+    """(C, H, W) of the last map of each size in a layout's body, the finest first; nothing is computed."""
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        body = Network(layout.stem.make(), [b.make() for b in layout.blocks], layout.tail.make(), nn.Identity())
+        maps = body.eval().pyramid(torch.empty(1, *input_shape))
+    return tuple((m.shape[1], m.shape[2], m.shape[3]) for m in maps)
 
 
 spaces: Registry[type[Space]] = Registry(

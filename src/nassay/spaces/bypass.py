@@ -107,6 +107,7 @@ class BypassSpace(Space):
 
     name = "bypass"
     options = (len(EIGHTHS),) * (STAGES * LAYERS)
+    aspects = ("width",) * (STAGES * LAYERS)
 
     def layout(self, architecture: Architecture, *, width: float = 1.0) -> Layout:
         """Stem, and in each stage a layer that makes its channels and those with bypass; see `Space.layout`."""

@@ -9,6 +9,7 @@ An architecture reads `mobile:stem16-w16[k3e1]-w24[k3e6,k5e6se]-...-tail320`: on
 """
 
 import re
+from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import product
 
@@ -16,7 +17,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from nassay.errors import UserError
-from nassay.spaces.base import Architecture, Graph, Layout, Space, spaces
+from nassay.spaces.base import Architecture, Choose, Graph, Layout, Space, spaces
 from nassay.spaces.blocks import (
     SqueezeExcite,
     chain_graph,
@@ -48,6 +49,7 @@ TAIL_WIDTHS = (40, 80, 160, 320, 640, 1280)
 DOWNSAMPLING_ORDER = (4, 2, 6, 0, 3)
 
 BLOCK_OPTIONS = (len(KERNELS), len(EXPANSIONS), len(SQUEEZE_EXCITES))
+BLOCK_ASPECTS = ("kernel", "expansion", "gate")
 STAGE_LENGTH = 2 + MAX_DEPTH * len(BLOCK_OPTIONS)
 FIRST_STAGE = 2
 STAGE_STARTS = tuple(FIRST_STAGE + i * STAGE_LENGTH for i in range(len(STAGE_WIDTHS)))
@@ -101,14 +103,14 @@ class InvertedResidual(nn.Module):
     def __init__(self, c_in: int, c_out: int, block: Block, stride: int) -> None:
         super().__init__()
         hidden = c_in * block.expansion
-        layers: list[nn.Module] = []
+        layers: OrderedDict[str, nn.Module] = OrderedDict()
         if block.expansion > 1:
-            layers.append(conv_bn(c_in, hidden, 1))
-        layers.append(conv_bn(hidden, hidden, block.kernel, stride=stride, groups=hidden))
+            layers["expand"] = conv_bn(c_in, hidden, 1)
+        layers["depthwise"] = conv_bn(hidden, hidden, block.kernel, stride=stride, groups=hidden)
         if block.squeeze_excite:
-            layers.append(SqueezeExcite(hidden, make_divisible(hidden / 4)))
-        layers.append(conv_bn(hidden, c_out, 1, relu=False))
-        self.layers = nn.Sequential(*layers)
+            layers["gate"] = SqueezeExcite(hidden, make_divisible(hidden / 4))
+        layers["project"] = conv_bn(hidden, c_out, 1, relu=False)
+        self.layers = nn.Sequential(layers)
         self.residual = stride == 1 and c_in == c_out
 
     def forward(self, x: Tensor) -> Tensor:
@@ -131,6 +133,8 @@ class Mobile(Space):
     options = (len(STEM_WIDTHS), len(TAIL_WIDTHS)) + tuple(
         n for widths in STAGE_WIDTHS for n in (MAX_DEPTH, len(widths), *BLOCK_OPTIONS * MAX_DEPTH)
     )
+    aspects = ("width", "width") + ("depth", "width", *BLOCK_ASPECTS * MAX_DEPTH) * len(STAGE_WIDTHS)
+    elastic = True
 
     def plan(self, architecture: Architecture) -> Plan:
         """The architecture in readable terms.
@@ -205,6 +209,16 @@ class Mobile(Space):
                 c_in = c_out
         c_tail = scale_channels(plan.tail, width)
         return Layout(stem, tuple(blocks), piece(conv_bn, c_in, c_tail, 1), c_tail)
+
+    def super_layout(self, choose: Choose, *, width: float = 1.0) -> Layout:
+        """The largest network, which has every other in it; see `Space.super_layout`."""
+        del choose
+        return self.layout(Architecture(self.name, tuple(n - 1 for n in self.options)), width=width)
+
+    def shared_blocks(self, architecture: Architecture) -> tuple[int, ...]:
+        """The first blocks of every stage of the largest network."""
+        depths = [len(stage.blocks) for stage in self.plan(architecture).stages]
+        return tuple(MAX_DEPTH * stage + i for stage, depth in enumerate(depths) for i in range(depth))
 
     def graph(self, architecture: Architecture) -> Graph:
         """The chain of stem, blocks and tail, with an `add` node behind each residual block."""

@@ -15,7 +15,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from nassay.errors import UserError
-from nassay.spaces.base import Architecture, Graph, Layout, Space, spaces
+from nassay.spaces.base import Architecture, Choose, Graph, Layout, Space, spaces
 from nassay.spaces.blocks import (
     chain_graph,
     conv_bn,
@@ -35,7 +35,8 @@ STAGE_WIDTHS = (
     (16, 32, 64, 96, 128, 256),
     (32, 64, 96, 128, 256, 512),
 )
-STAGE_LENGTH = 4
+STAGE_ASPECTS = ("depth", "width", "kind", "shortcut")
+STAGE_LENGTH = len(STAGE_ASPECTS)
 
 # Where the input is halved, in the order of use (small inputs use the first few): 0 is the stem, i stage i.
 DOWNSAMPLING_ORDER = (3, 4, 2, 0, 1)
@@ -107,6 +108,8 @@ class ResNet(Space):
 
     name = "resnet"
     options = (len(STEM_WIDTHS),) + tuple(n for widths in STAGE_WIDTHS for n in (MAX_DEPTH, len(widths), len(KINDS), 2))
+    aspects = ("width", *STAGE_ASPECTS * len(STAGE_WIDTHS))
+    elastic = True
 
     def plan(self, architecture: Architecture) -> Plan:
         """The architecture in readable terms.
@@ -152,6 +155,32 @@ class ResNet(Space):
                 c_in = c_out
         return Layout(stem, tuple(blocks), piece(nn.Identity), c_in)
 
+    def super_layout(self, choose: Choose, *, width: float = 1.0) -> Layout:
+        """The largest blocks of both kinds, the kinds of a stage behind each other; see `Space.super_layout`.
+
+        The first block of a stage has a projection, which a network uses where its own shapes differ.
+        """
+        del choose
+        halved = halved_at(DOWNSAMPLING_ORDER, self.input_shape)
+        c_in = scale_channels(STEM_WIDTHS[-1], width)
+        stem = piece(conv_bn, self.input_shape[0], c_in, 3, stride=2 if 0 in halved else 1)
+        blocks = []
+        for i, widths in enumerate(STAGE_WIDTHS, start=1):
+            c_out = scale_channels(widths[-1], width)
+            for kind in KINDS:
+                blocks.append(piece(_first_block, c_in, c_out, kind, 2 if i in halved else 1))
+                blocks += [piece(ResidualBlock, c_out, c_out, kind, 1, True)] * (MAX_DEPTH - 1)
+            c_in = c_out
+        return Layout(stem, tuple(blocks), piece(nn.Identity), c_in)
+
+    def shared_blocks(self, architecture: Architecture) -> tuple[int, ...]:
+        """The first blocks of the kind of every stage."""
+        found: list[int] = []
+        for i, stage in enumerate(self.plan(architecture).stages):
+            start = (i * len(KINDS) + KINDS.index(stage.kind)) * MAX_DEPTH
+            found += range(start, start + stage.depth)
+        return tuple(found)
+
     def graph(self, architecture: Architecture) -> Graph:
         """The chain of stem and blocks, with an `add` node behind each block that has a shortcut."""
         stages = self.plan(architecture).stages
@@ -189,3 +218,10 @@ class ResNet(Space):
             choices += [spread_choice(MAX_DEPTH, depth, rng), spread_choice(len(widths), width, rng)]
             choices += [int(rng.integers(len(KINDS))), int(rng.integers(2))]
         return self.canonical(Architecture(self.name, tuple(choices)))
+
+
+def _first_block(c_in: int, c_out: int, kind: str, stride: int) -> ResidualBlock:
+    """A block with a projection, whatever its shapes."""
+    block = ResidualBlock(c_in, c_out, kind, stride, True)
+    block.shortcut = conv_bn(c_in, c_out, 1, stride=stride, relu=False)
+    return block

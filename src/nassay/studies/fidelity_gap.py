@@ -21,7 +21,7 @@ from nassay.estimators.base import Fidelity
 from nassay.estimators.fidelity_names import fidelity_of, full_epochs, name_of
 from nassay.gaps.fidelity import contrast_sentence, contrasts, fidelity_findings, fidelity_rows
 from nassay.reports.fidelity_page import render_fidelities
-from nassay.spaces.base import Architecture, Space, spaces
+from nassay.spaces.base import Architecture
 from nassay.strategies.base import Request
 from nassay.strategies.problem import Problem
 from nassay.studies.clock import Clock
@@ -32,8 +32,7 @@ from nassay.studies.ledger import key_of
 from nassay.studies.listener import Listener
 from nassay.studies.plan import write_atomically
 from nassay.studies.search import _device as device_of
-from nassay.tasks.base import Task
-from nassay.tasks.classification import task_from
+from nassay.tasks.base import Task, task_from
 
 PROGRAM, SUMMARY, REPORT = "nassay.studies.fidelity_process", "summary.json", "report.html"
 NETWORKS, FEWEST = 20, 3
@@ -108,7 +107,7 @@ def measure_fidelities(
         "device": device,
         "image_shape": list(image_shape) if image_shape else None,
     }
-    searched: Space = spaces[space].target(task.input_shape, task.num_outputs)
+    searched = task.space(space)
     drawn = list(islice(Problem(searched, seed=seed).stream("fidelities"), networks))
     folder = Path(out) if out is not None else default_folder(plan)
 

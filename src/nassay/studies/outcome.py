@@ -2,6 +2,7 @@
 
 import platform
 import shutil
+from base64 import b64encode
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,8 +22,10 @@ from nassay.studies.evaluate import job_for
 from nassay.studies.study import Finish, Study
 from nassay.studies.summary import summarize, write_results
 from nassay.studies.worker import Bench
+from nassay.tasks.base import Split
 
 NOISE = 1.1  # of measuring latency: an exported file may take so many times the limit, if nothing keeps it
+SHOWN = 256  # validation items that illustrations may be taken from
 LIBRARIES = ("nassay", "torch", "onnxruntime", "onnx", "numpy", "scikit-learn")
 
 
@@ -72,6 +75,7 @@ class Outcome:
             rows = {text: {**row, **exported.get(text, {})} for text, row in tested.items()}
             study.ledger.put("rows", rows)
             study.ledger.put("roles", self._roles(exported))
+            study.ledger.put("pictures", self._pictures(exported))
             study.clock.touch()
             result = write_summary_and_report(study, finished=True)
         self._drop_checkpoints()
@@ -186,11 +190,8 @@ class Outcome:
         export_best(
             self.study.folder,
             training.averaged,
-            rebuild=lambda: space.build(architecture, head=task.head),
-            input_shape=task.input_shape,
-            preprocessing=task.preprocessing,
-            classes=task.classes,
-            normalizer=task.normalizer(),
+            rebuild=lambda: space.build(architecture),
+            task=task,
             sample=task.scaled(x),
             architecture={
                 "space": architecture.space,
@@ -210,6 +211,17 @@ class Outcome:
             "reference": text(self.finish.reference),
             "random": text(self.finish.random) if self.finish.random else None,
         }
+
+    def _pictures(self, exported: dict[str, Any]) -> list[dict[str, str]]:
+        """What the exported network makes of some validation items."""
+        best = next((a for a in self._candidates() if self.study.evaluator.text(a) == next(iter(exported), None)), None)
+        if best is None:
+            return []
+        task = self.study.task
+        split = Split(task.validation.x[:SHOWN], task.validation.y[:SHOWN])
+        outputs, _ = self.bench.training(best, self.finish.fidelity).outputs(split)
+        found = task.illustrations(outputs, split)
+        return [{"caption": one.caption, "png": b64encode(one.png).decode()} for one in found]
 
     def _drop_checkpoints(self) -> None:
         """Keep the finished networks' checkpoints only, and nothing of what killed workers left half-written."""

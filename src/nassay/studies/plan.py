@@ -21,7 +21,7 @@ from nassay.estimators.devices.profile import DeviceProfile
 from nassay.spaces.base import spaces
 from nassay.strategies.base import ADAPTATIONS, Strategy, strategies
 from nassay.strategies.problem import Budget, Constraints
-from nassay.tasks.base import Task
+from nassay.tasks.base import Task, tasks
 
 PLAN = "plan.json"
 DEVICE = "device.json"
@@ -65,7 +65,7 @@ class Plan:
     device_profile: str | None = None
 
     def __post_init__(self) -> None:
-        for registry, name in ((spaces, self.space), (strategies, self.strategy)):
+        for registry, name in ((tasks, self.task), (spaces, self.space), (strategies, self.strategy)):
             registry[name]  # raises for an unknown name
         _ = self.budget  # raises for a budget that is not positive
         if self.minutes == math.inf:

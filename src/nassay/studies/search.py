@@ -8,7 +8,7 @@ from typing import Any
 from nassay.errors import NassayError, StudyStoppedError, UserError
 from nassay.estimators.devices.onnx_latency import LatencyEstimator
 from nassay.estimators.devices.profile import DeviceProfile
-from nassay.spaces.base import Architecture, spaces
+from nassay.spaces.base import Architecture
 from nassay.strategies.base import strategies
 from nassay.strategies.problem import Constraints, Problem, with_limits
 from nassay.studies.executors import threads_each, usable_cores
@@ -18,8 +18,7 @@ from nassay.studies.outcome import Outcome, Result, write_summary_and_report
 from nassay.studies.plan import PLAN, Plan, claim, locked, read_plan, refuse_foreign
 from nassay.studies.study import Study
 from nassay.studies.summary import summarize, write_results
-from nassay.tasks.base import Task, tasks
-from nassay.tasks.classification import task_from
+from nassay.tasks.base import Task, task_from, tasks
 
 DEFAULT_MINUTES = 10.0
 
@@ -27,6 +26,7 @@ DEFAULT_MINUTES = 10.0
 def search(
     data: Any,
     *,
+    task: str = "classification",
     space: str | None = None,
     strategy: str = "cascade",
     constraints: Constraints | dict[str, float] | None = None,
@@ -48,7 +48,8 @@ def search(
 
     Args:
         data: a data set's name (`digits`), a path (folder of class folders, `.npz`, `.csv`), a pair of arrays (images,
-            labels), a torch Dataset of (image, label), or a Task.
+            labels), a torch Dataset of (image, label), or a Task; other tasks have sources of their own.
+        task: name of the task; a Task as data has its own.
         space: name of the search space; by default the strategy's own, `mobile` for most.
         strategy: name of the search strategy.
         constraints: limits, such as `{"max_latency_ms": 4, "max_params": 500_000}`.
@@ -78,7 +79,7 @@ def search(
     profile = DeviceProfile.load(Path(device_profile)) if device_profile is not None else None
     plan = Plan(
         source=data if isinstance(data, str) else str(data) if isinstance(data, Path) else "arrays",
-        task="classification",
+        task=data.name if isinstance(data, Task) else task,
         space=space or strategies[strategy].target.default_space,
         strategy=strategy,
         constraints=with_limits(constraints),
@@ -92,14 +93,14 @@ def search(
         adapt=adapt,
         device_profile=profile.identity if profile else None,
     )
-    task = task_from(data, seed=seed, image_shape=image_shape)
+    loaded = task_from(data, task=task, seed=seed, image_shape=image_shape)
     folder = Path(out) if out is not None else plan.default_folder()
     if not (folder / PLAN).exists():
         refuse_foreign(folder)
-        check_reachable(plan, task, profile)
+        check_reachable(plan, loaded, profile)
     with locked(folder):
-        claim(folder, plan, task, profile)
-        return _run(folder, plan, task, listener or Listener(), started)
+        claim(folder, plan, loaded, profile)
+        return _run(folder, plan, loaded, listener or Listener(), started)
 
 
 def resume(folder: str | Path, *, listener: Listener | None = None, started: float | None = None) -> Result:
@@ -131,10 +132,10 @@ def check_reachable(plan: Plan, task: Task, device: DeviceProfile | None = None)
         UserError: the device's profile is of another space or input.
     """
     if device is not None:
-        device.check_fits(spaces[plan.space].target(task.input_shape, task.num_outputs))
+        device.check_fits(task.space(plan.space))
     if not plan.constraints.any:
         return
-    space = spaces[plan.space].target(task.input_shape, task.num_outputs)
+    space = task.space(plan.space)
     latency = LatencyEstimator(space) if device is None else device.estimator(space)
 
     def latency_ms(architecture: Architecture) -> float:

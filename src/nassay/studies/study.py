@@ -15,7 +15,7 @@ from nassay.estimators.analytic import Analytic
 from nassay.estimators.base import Estimate, Fidelity
 from nassay.estimators.devices.profile import DeviceProfile
 from nassay.reports.findings import adaptation_sentence, prediction_sentence
-from nassay.spaces.base import Architecture, Space, spaces
+from nassay.spaces.base import Architecture, Space
 from nassay.strategies.base import Record, Request, Strategy, ranked, strategies
 from nassay.strategies.problem import Problem
 from nassay.studies.clock import Clock
@@ -63,7 +63,7 @@ class Study:
         self, folder: Path, plan: Plan, task: Task, listener: Listener, *, started: float | None = None
     ) -> None:
         self.folder, self.plan, self.task, self.listener = folder, plan, task, listener
-        self.space: Space = spaces[plan.space].target(task.input_shape, task.num_outputs)
+        self.space: Space = task.space(plan.space)
         self.device = DeviceProfile.load(folder / DEVICE) if plan.device_profile else None
         model = self.device.latency if self.device else None
         self.problem = Problem(self.space, plan.constraints, plan.budget, seed=plan.seed, latency_model=model)
@@ -78,8 +78,7 @@ class Study:
             self.executor = Executor(folder, plan.workers, plan.threads, plan.device)
             stack.callback(self.clock.touch)
             stack.callback(self.executor.close)
-            mobile = spaces["mobile"].target(task.input_shape, task.num_outputs)
-            known = {"mobile": mobile, plan.space: self.space}
+            known = {"mobile": task.space("mobile"), plan.space: self.space}
             self.evaluator = Evaluator(known, self.ledger, self.executor, self.device)
             if self.device is not None:
                 error = {"device": self.device.name, **asdict(self.device.latency.error)}
@@ -278,6 +277,7 @@ def _task_facts(task: Task) -> dict[str, Any]:
     return {
         "name": task.name,
         "metric": task.metric,
+        "share_of_items": task.share_of_items,
         "input_shape": list(task.input_shape),
         "classes": list(task.classes),
         "train": len(task.train),

@@ -80,7 +80,8 @@ def report_data(summary: dict[str, Any], ledger: Ledger) -> ReportData:
     """What the report shows: the summary, and the ledger's rows with one estimator name for each training bound."""
     records = ledger.records()
     at_bounds = [{**r, "estimator": _at(r["fidelity"])} for r in records if r["estimator"] == TRAINING]
-    return ReportData(summary=summary, records=records + at_bounds)  # type: ignore[arg-type]
+    pictures = ledger.get("pictures") or []
+    return ReportData(summary=summary, records=records + at_bounds, pictures=pictures)  # type: ignore[arg-type]
 
 
 def write_results(folder: Path, summary: dict[str, Any], ledger: Ledger) -> Path:

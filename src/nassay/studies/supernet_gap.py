@@ -19,7 +19,7 @@ from nassay.estimators.supernets.methods import METHODS
 from nassay.gaps.supernet import supernet_gap
 from nassay.registry import unknown_name
 from nassay.reports.supernet_page import render_supernet
-from nassay.spaces.base import Architecture, Space, spaces
+from nassay.spaces.base import Architecture
 from nassay.strategies.base import Request
 from nassay.strategies.problem import Problem
 from nassay.studies.evaluate import Evaluator
@@ -29,7 +29,7 @@ from nassay.studies.ledger import key_of
 from nassay.studies.listener import Listener
 from nassay.studies.plan import write_atomically
 from nassay.studies.search import _device as device_of
-from nassay.tasks.classification import task_from
+from nassay.tasks.base import task_from
 
 PROGRAM, SUMMARY, REPORT = "nassay.studies.supernet_process", "summary.json", "report.html"
 ALONE_SEEDS = 2  # stand-alone trainings of an architecture, the fewest that have a ceiling
@@ -100,7 +100,7 @@ def measure_supernet(
     if workers < 1:
         raise UserError(f"At least one worker is needed, found {workers=}.")
     task = task_from(data, seed=seed, image_shape=image_shape)
-    searched: Space = spaces[space].target(task.input_shape, task.num_outputs)
+    searched = task.space(space)
     SuperNet(searched)  # raises for a space that has none
     drawn = list(islice(Problem(searched, seed=seed).stream("supernet"), architectures))
     plan = {

@@ -48,7 +48,7 @@ class SupernetBench(Bench):
         architecture = Architecture(space, tuple(choices))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_mixed(seed, architecture))
-            network = self.space(space).build(architecture, head=self.task.head)
+            network = self.space(space).build(architecture)
         path = self._path(f"{architecture} {fidelity} {seed}")
         training = Training(network, self.task, seed=seed, checkpoint=path, fidelity=fidelity, device=self.device)
         found = training.run(fidelity)
@@ -63,7 +63,7 @@ class SupernetBench(Bench):
         started = time.perf_counter()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = SuperNet(self.space(space), head=self.task.head)
+            network = SuperNet(self.space(space))
         path = self._path(f"{space} {fidelity} {method} {seed}")
         options: dict[str, Any] = {"seed": seed, "checkpoint": path, "fidelity": fidelity, "device": self.device}
         training = super_training(method, network, self.task, **options)

@@ -17,7 +17,7 @@ from nassay.estimators.supernets.methods import super_training
 from nassay.estimators.supernets.training import SuperTraining
 from nassay.estimators.topology import TopologyScorer, topologies
 from nassay.estimators.training import Training
-from nassay.spaces.base import Architecture, Space, spaces
+from nassay.spaces.base import Architecture, Space
 from nassay.tasks.base import Task, tasks
 
 Job = dict[str, Any]
@@ -43,7 +43,7 @@ class Bench:
     def space(self, name: str) -> Space:
         """The space called `name`, for this task's inputs and outputs."""
         if name not in self.spaces:
-            self.spaces[name] = spaces[name].target(self.task.input_shape, self.task.num_outputs)
+            self.spaces[name] = self.task.space(name)
         return self.spaces[name]
 
     def train(self, space: str, choices: list[int], fidelity: Fidelity) -> Estimate:
@@ -67,7 +67,7 @@ class Bench:
         if self._super is None or self._super[0] != (name, version):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed)
-                network = SuperNet(self.space(space), width=fidelity.channels, head=self.task.head)
+                network = SuperNet(self.space(space), width=fidelity.channels)
             training = super_training(
                 rule,
                 network,
@@ -90,7 +90,7 @@ class Bench:
         seed = int.from_bytes(sha256(f"{self.seed} {architecture}".encode()).digest()[:4], "big")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = space.build(architecture, width=fidelity.channels, head=self.task.head)
+            network = space.build(architecture, width=fidelity.channels)
         return Training(
             network,
             self.task,
@@ -100,11 +100,13 @@ class Bench:
             device=self.device,
         )
 
-    def test(self, space: str, choices: list[int], fidelity: Fidelity) -> dict[str, float]:
-        """A finished network on the sealed test split: metric, and the training behind it. For the final table only."""
+    def test(self, space: str, choices: list[int], fidelity: Fidelity) -> dict[str, Any]:
+        """A finished network on the sealed test split: metrics, and its training. For the final table only."""
         training = self.training(Architecture(space, tuple(choices)), fidelity)
+        metrics = self.task.metrics_of(*training.outputs(self.task.open_test()))
         return {
-            "test_accuracy": self.task.metric_of(*training.outputs(self.task.open_test())),
+            "test_accuracy": metrics[self.task.metric],
+            "test_metrics": metrics,
             "train_seconds": training.state.seconds,
             "epochs": training.epochs,
         }
@@ -130,7 +132,7 @@ class Bench:
         train = self.task.train
         rows = np.sort(np.random.default_rng([self.seed, 0xBA7C]).permutation(len(train))[:PROBE_BATCH])
         x = self.task.prepare(torch.from_numpy(np.array(train.x[rows])))
-        return Batch(x, torch.from_numpy(np.array(train.y[rows])))
+        return Batch(x, torch.from_numpy(np.array(train.y[rows])), self.task.proxy_loss)
 
 
 def answer(bench: Bench, job: Job) -> Any:

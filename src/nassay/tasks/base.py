@@ -4,12 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from torch import Tensor, nn
 
 from nassay.registry import Registry
+from nassay.spaces.base import Head, Shape, Space, spaces
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,39 @@ class Split:
         return len(self.x)
 
 
+@dataclass(frozen=True)
+class Illustration:
+    """A picture of what a network makes of some items, for the report.
+
+    Attributes:
+        caption: what it shows, in a sentence.
+        png: the picture's file.
+    """
+
+    caption: str
+    png: bytes
+
+
+class Criterion(nn.Module):
+    """A task's loss as a module: what it learns, if anything, is trained along with the network.
+
+    Args:
+        loss: (outputs, targets) -> scalar.
+    """
+
+    def __init__(self, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self._loss = loss
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The training loss of a batch, a scalar."""
+        return self._loss(outputs, targets)
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Parameter groups {params, weight_decay, rate}; `rate` is a factor on the network's learning rate."""
+        return []
+
+
 class Task(ABC):
     """Data, head, loss and metric; the same for every space, estimator and strategy.
 
@@ -37,32 +71,42 @@ class Task(ABC):
         validation: the split that searches see.
         classes: names of the outputs.
         notes: sentences on what was done to the user's data (conversions, skipped files), said once.
+        share_of_items: whether the metric is the share of items that are right, so that it has a binomial interval.
+        output_names: names of what an exported network puts out.
 
     The test split is sealed: only `open_test` gives it, and a study writes down that it was opened.
     """
 
     name: ClassVar[str]
     metric: ClassVar[str]
+    share_of_items: ClassVar[bool] = False
+    output_names: ClassVar[tuple[str, ...]] = ("logits",)
     train: Split
     validation: Split
     classes: tuple[str, ...]
     notes: tuple[str, ...]
 
+    # Data
+
+    @classmethod
+    @abstractmethod
+    def from_source(cls, source: Any, *, seed: int, image_shape: Shape | None = None) -> Self:
+        """The task of a user's data.
+
+        Args:
+            source: name of an embedded data set, path, or arrays.
+            seed: of drawn splits.
+            image_shape: (C, H, W) to convert the images to; None lets the data decide.
+
+        Raises:
+            UserError: the source cannot be read or split.
+        """
+
     @property
-    def input_shape(self) -> tuple[int, int, int]:
+    def input_shape(self) -> Shape:
         """(C, H, W) of one input."""
         c, h, w = self.train.x.shape[1:]
         return int(c), int(h), int(w)
-
-    @property
-    @abstractmethod
-    def num_outputs(self) -> int:
-        """Number of outputs of the head."""
-
-    @property
-    def head(self) -> Callable[[int], nn.Module] | None:
-        """Head factory handed to `Space.build`; None for the space's default, global pooling and a linear layer."""
-        return None
 
     @abstractmethod
     def open_test(self) -> Split:
@@ -91,16 +135,8 @@ class Task(ABC):
         """Raw inputs (uint8 or float32) to the network's normalised float32 inputs, same shape."""
 
     @abstractmethod
-    def augment(self, x: Tensor) -> Tensor:
-        """Random training-time changes of prepared inputs, drawn from torch's global generator."""
-
-    @abstractmethod
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The training loss, a scalar."""
-
-    @abstractmethod
-    def metric_of(self, outputs: Tensor, targets: Tensor) -> float:
-        """The metric over a whole split's outputs; larger is better."""
+    def augment(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Random training-time changes of prepared inputs and their targets, drawn from torch's global generator."""
 
     @abstractmethod
     def fingerprint(self) -> str:
@@ -112,8 +148,87 @@ class Task(ABC):
 
     @classmethod
     @abstractmethod
-    def load(cls, folder: Path) -> "Task":
+    def load(cls, folder: Path) -> Self:
         """Inverse of `save`; arrays are memory-mapped."""
+
+    # Head, loss, metric
+
+    @property
+    @abstractmethod
+    def num_outputs(self) -> int:
+        """Number of outputs of the head."""
+
+    @property
+    def head(self) -> Head | None:
+        """Makes the head of a space's networks; None for the space's default, global pooling and a linear layer."""
+        return None
+
+    def space(self, name: str) -> Space:
+        """The space called `name`, for this task's inputs, outputs and head.
+
+        Raises:
+            UserError: there is no such space, or its networks cannot take these inputs.
+        """
+        space: Space = spaces[name].target(self.input_shape, self.num_outputs)
+        space.head = self.head
+        return space
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The training loss, a scalar."""
+
+    def proxy_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss that zero-cost proxies derive at an untrained network, a scalar."""
+        return self.loss(outputs, targets)
+
+    def criterion(self) -> Criterion:
+        """The training loss as a module, freshly initialised where it learns something itself."""
+        return Criterion(self.loss)
+
+    @property
+    @abstractmethod
+    def blind_loss(self) -> float:
+        """About the loss of a network that knows nothing: a training far above it has diverged."""
+
+    @abstractmethod
+    def metric_of(self, outputs: Tensor, targets: Tensor) -> float:
+        """The metric over a whole split's outputs; larger is better, NaN where an output is not finite."""
+
+    def metrics_of(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+        """All metrics of the field over a whole split's outputs, for the final table."""
+        return {self.metric: self.metric_of(outputs, targets)}
+
+    # What comes out
+
+    def deployed(self, network: nn.Module) -> nn.Module:
+        """The module that is exported: scaled inputs in, one tensor for each of `output_names` out."""
+        return nn.Sequential(self.normalizer(), network)
+
+    @property
+    @abstractmethod
+    def output_words(self) -> str:
+        """What an exported network is and puts out, in a sentence each."""
+
+    @property
+    @abstractmethod
+    def reading(self) -> str:
+        """Lines of Python that print what arrays named as `output_names` say; `classes` is at hand."""
+
+    def illustrations(self, outputs: Tensor, split: Split) -> list[Illustration]:
+        """Pictures of a few items of a split with what a network makes of them."""
+        del outputs, split
+        return []
 
 
 tasks: Registry[type[Task]] = Registry("task", ("nassay.tasks.classification",))
+
+
+def task_from(source: Any, *, task: str = "classification", seed: int = 0, image_shape: Shape | None = None) -> Task:
+    """The task called `task` on a user's data, see `Task.from_source`; a Task as the source is returned as it is.
+
+    Raises:
+        UserError: there is no such task; or the source cannot be read or split.
+    """
+    if isinstance(source, Task):
+        return source
+    return tasks[task].target.from_source(source, seed=seed, image_shape=image_shape)

@@ -48,7 +48,7 @@ def read_folder(folder: Path, *, shape: Shape | None = None) -> ImageData:
     files: list[LabelledFile] = []
     others: list[str] = []
     for class_folder, split in _class_folders(folder, others):
-        for path in _visible_files(class_folder):
+        for path in visible_files(class_folder):
             if is_image(path):
                 files.append(LabelledFile(path, class_folder.name, split))
             else:
@@ -118,7 +118,8 @@ def _class_folders(folder: Path, others: list[str]) -> Iterator[tuple[Path, str]
                 others.append(f"{entry.name}/{inner.name}")
 
 
-def _visible_files(folder: Path) -> Iterator[Path]:
+def visible_files(folder: Path) -> Iterator[Path]:
+    """Every file at any depth below a folder, in order; hidden ones and hidden folders are left out."""
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(root, name) for name in sorted(files) if not name.startswith("."))

@@ -31,7 +31,7 @@ def read_npz(path: Path) -> ImageData:
     Raises:
         UserError: not an archive, object arrays, unknown names, or what `from_arrays` refuses.
     """
-    arrays = _load(path)
+    arrays = load_arrays(path)
     keys = _split_keys(arrays, path)
     used = {key for pair in keys.values() for key in pair} | {CLASSES}
     ignored = sorted(set(arrays) - used)
@@ -52,7 +52,12 @@ def read_npz(path: Path) -> ImageData:
     )
 
 
-def _load(path: Path) -> dict[str, np.ndarray]:
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an archive by name, at least one-dimensional; nothing is unpickled.
+
+    Raises:
+        UserError: not an archive, or object arrays.
+    """
     try:
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):

@@ -42,7 +42,7 @@ class OneNetwork(Space):
 
     def layout(self, architecture, *, width=1.0): ...
 
-    def build(self, architecture, *, width=1.0, head=None):
+    def build(self, architecture, *, width=1.0):
         type(self).built += 1
         return network()
 

@@ -11,8 +11,7 @@ from nassay.estimators.supernets import SuperNet
 from nassay.estimators.supernets.agents import AgentSearch
 from nassay.estimators.supernets.bandits import Agents, Exp3Agents, LeastSquaresAgents
 from nassay.spaces.cell64 import Cell64
-from nassay.tasks.base import Task
-from nassay.tasks.classification import task_from
+from nassay.tasks.base import Task, task_from
 
 KINDS = [Exp3Agents, LeastSquaresAgents]
 

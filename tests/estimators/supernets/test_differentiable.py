@@ -13,8 +13,7 @@ from nassay.estimators.supernets import differentiable as module
 from nassay.estimators.supernets.differentiable import DifferentiableSearch
 from nassay.estimators.supernets.relaxations import RELAXATIONS
 from nassay.spaces.cell64 import Cell64
-from nassay.tasks.base import Task
-from nassay.tasks.classification import task_from
+from nassay.tasks.base import Task, task_from
 
 
 @cache

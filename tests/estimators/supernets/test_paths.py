@@ -11,8 +11,7 @@ from nassay.estimators.base import Fidelity
 from nassay.estimators.supernets import SuperNet
 from nassay.estimators.supernets.paths import PathTraining
 from nassay.spaces.cell64 import Cell64
-from nassay.tasks.base import Task
-from nassay.tasks.classification import task_from
+from nassay.tasks.base import Task, task_from
 
 
 @cache

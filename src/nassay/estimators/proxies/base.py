@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from nassay.errors import UserError
 from nassay.estimators.proxies.streams import generator
@@ -21,13 +22,33 @@ if TYPE_CHECKING:
     from nassay.estimators.proxies.probe import Pass
 
 
+class Unmeasurable(Exception):
+    """A signal or a proxy has no value for this network; the text is the reason, one sentence."""
+
+
+def cross_entropy(outputs: Tensor, y: Tensor) -> Tensor:
+    """The mean cross-entropy.
+
+    Args:
+        outputs: (B, K) scores of the classes.
+        y: (B,) class indices.
+
+    Raises:
+        Unmeasurable: the outputs are not one score per class.
+    """
+    if outputs.ndim < 2 or int(y.max()) >= outputs.shape[1]:
+        raise Unmeasurable(f"outputs {tuple(outputs.shape)} are not scores of at least {int(y.max()) + 1} classes")
+    return functional.cross_entropy(outputs, y)
+
+
 @dataclass(frozen=True)
 class Batch:
-    """The inputs and labels that proxies look at.
+    """The inputs and targets that proxies look at.
 
     Attributes:
         x: (B, C, H, W) float32 inputs, normalised as for training.
-        y: (B,) int64 class indices.
+        y: (B, ...) targets; (B,) int64 class indices for cross-entropy.
+        loss: (outputs, targets) -> scalar, what proxies that want a loss derive.
 
     Raises:
         UserError: other shapes or types.
@@ -35,11 +56,14 @@ class Batch:
 
     x: Tensor
     y: Tensor
+    loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy
 
     def __post_init__(self) -> None:
         if self.x.ndim != 4 or self.x.dtype != torch.float32 or len(self.x) < 1:
             raise UserError(f"A batch's x is (B, C, H, W) float32, found {tuple(self.x.shape)} {self.x.dtype}.")
-        if self.y.shape != self.x.shape[:1] or self.y.dtype != torch.int64:
+        if len(self.y) != len(self.x):
+            raise UserError(f"A batch's y has one target for each input, found {len(self.y)} for {len(self.x)}.")
+        if self.loss is cross_entropy and (self.y.ndim != 1 or self.y.dtype != torch.int64):
             raise UserError(f"A batch's y is ({len(self.x)},) int64, found {tuple(self.y.shape)} {self.y.dtype}.")
 
     @classmethod
@@ -61,7 +85,7 @@ class Batch:
         x, y = self.x.detach().cpu().contiguous().numpy(), self.y.tolist()
         keys = [blake2b(row.tobytes() + str(label).encode()).digest() for row, label in zip(x, y, strict=True)]
         order = torch.tensor(sorted(range(len(keys)), key=keys.__getitem__))
-        return _OrderedBatch(self.x[order.to(self.x.device)], self.y[order.to(self.y.device)])
+        return _OrderedBatch(self.x[order.to(self.x.device)], self.y[order.to(self.y.device)], self.loss)
 
 
 class _OrderedBatch(Batch):
@@ -95,10 +119,6 @@ class Setting:
     cut: bool = False
     samples: int | None = None
     size: int | None = None
-
-
-class Unmeasurable(Exception):
-    """A signal or a proxy has no value for this network; the text is the reason, one sentence."""
 
 
 class Signal:

@@ -28,6 +28,8 @@ MANY_CLASSES = 100
 )
 def epe_nas(signal: InputJacobian) -> float:
     """Size, or beyond 100 classes spread, of the classes' log-correlations of input gradients."""
+    if signal.y.ndim != 1 or signal.y.is_floating_point():
+        raise Unmeasurable("the targets are not classes")
     many = signal.num_outputs > MANY_CLASSES
     groups = [signal.jacobian[signal.y == label] for label in signal.y.unique()]
     groups = [group for group in groups if len(group) > 1 or not many]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nassay.estimators.proxies.base import Setting, Signal, Unmeasurable, proxies
-from nassay.estimators.proxies.passes import Pass, cross_entropy
+from nassay.estimators.proxies.passes import Pass
 
 
 class GradientSigns(Signal):
@@ -31,7 +31,7 @@ class GradientSigns(Signal):
         weights = run.trained()
         self.signs = [torch.zeros_like(weight, requires_grad=False) for weight in weights]
         for i in range(len(run.x)):
-            loss = cross_entropy(run.again(run.x[i : i + 1]), run.y[i : i + 1])
+            loss = run.loss(run.again(run.x[i : i + 1]), run.y[i : i + 1])
             for total, gradient in zip(self.signs, run.gradients(loss, weights), strict=True):
                 if gradient is not None:
                     total += gradient.sign()

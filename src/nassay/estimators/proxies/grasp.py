@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nassay.estimators.proxies.base import Setting, Signal, Unmeasurable, proxies
-from nassay.estimators.proxies.passes import Pass, cross_entropy
+from nassay.estimators.proxies.passes import Pass
 
 
 class HessianGradient(Signal):
@@ -31,7 +31,7 @@ class HessianGradient(Signal):
             Unmeasurable: as for the loss's gradients, or the gradient does not depend on the weights.
         """
         weights = run.trained()
-        first = run.gradients(cross_entropy(outputs, run.y), weights, create_graph=True)
+        first = run.gradients(run.loss(outputs, run.y), weights, create_graph=True)
         squares = [(g * g.detach()).sum() for g in first if g is not None]
         if not any(squares):
             raise Unmeasurable("no weight receives a gradient")

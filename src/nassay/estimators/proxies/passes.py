@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -88,6 +87,7 @@ class Pass:
         self.input_shape = batch.x.shape[1:]
         self.x = conditions.cast(self._input(batch)).requires_grad_("input" in self._gradients)
         self.y = batch.y[: self.setting.samples].to(conditions.device)
+        self.loss = batch.loss
         self.seconds: dict[Signal, float] = {}
         self._in_loss = False
         self._kept: list[tuple[Tensor, int]] = []
@@ -195,7 +195,7 @@ class Pass:
         return torch.autograd.grad(scalar, inputs, retain_graph=keep, create_graph=create_graph, allow_unused=True)
 
     def loss_gradients(self, outputs: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """(weight, gradient of the mean cross-entropy) of every weight that the loss depends on.
+        """(weight, gradient of the batch's mean loss) of every weight that the loss depends on.
 
         There is one backward pass for all signals; those with a `response` hear of it.
 
@@ -203,7 +203,7 @@ class Pass:
             Unmeasurable: the outputs are not one score per class, or nothing is there to be trained.
         """
         if self._loss_pairs is None:
-            loss, weights = cross_entropy(outputs, self.y), self.trained()
+            loss, weights = self.loss(outputs, self.y), self.trained()
             self._in_loss = True
             try:
                 found = self.gradients(loss, weights)
@@ -294,21 +294,6 @@ class Pass:
             start, end = torch.randn(2, *shape, generator=draw)
             return start + torch.linspace(0, 1, count).view(-1, 1, 1, 1) * (end - start)
         return torch.randn(count, *shape, generator=draw)
-
-
-def cross_entropy(outputs: Tensor, y: Tensor) -> Tensor:
-    """The mean cross-entropy.
-
-    Args:
-        outputs: (B, K) scores of the classes.
-        y: (B,) class indices.
-
-    Raises:
-        Unmeasurable: the outputs are not one score per class.
-    """
-    if outputs.ndim < 2 or int(y.max()) >= outputs.shape[1]:
-        raise Unmeasurable(f"outputs {tuple(outputs.shape)} are not scores of at least {int(y.max()) + 1} classes")
-    return F.cross_entropy(outputs, y)
 
 
 def rows(feature: Tensor) -> Tensor:

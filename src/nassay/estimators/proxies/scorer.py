@@ -1,6 +1,7 @@
 """Zero-cost proxies over a space: build each architecture and score it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import torch
@@ -58,9 +59,8 @@ class ProxyScorer:
         if self._depth_percent == 100:
             return self._space.build(architecture)
         layout = self._space.layout(architecture)
-        stem = layout.stem.make()
-        blocks = [piece.make() for piece in shallower(layout.blocks, self._depth_percent)]
-        return Network(stem, blocks, layout.tail.make(), self._space.pooled_linear(layout.channels))
+        blocks = tuple(shallower(layout.blocks, self._depth_percent))
+        return self._space.assembled(replace(layout, blocks=blocks))
 
 
 def shallower(blocks: Sequence[Piece], percent: int) -> list[Piece]:

@@ -56,7 +56,7 @@ class InputJacobian(Signal):
 
     Attributes:
         jacobian: (B, C H W).
-        y: (B,) labels.
+        y: (B, ...) targets.
         num_outputs: outputs of a sample.
     """
 

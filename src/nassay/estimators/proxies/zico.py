@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from nassay.estimators.proxies.base import Setting, Signal, Unmeasurable, proxies
-from nassay.estimators.proxies.passes import Pass, cross_entropy
+from nassay.estimators.proxies.passes import Pass
 
 
 class HalfGradients(Signal):
@@ -39,7 +39,7 @@ class HalfGradients(Signal):
         self.pairs = [(g1, g2) for g1, g2 in zip(first, second, strict=True) if g1 is not None and g2 is not None]
 
     def _gradients(self, run: Pass, part: slice) -> tuple[Tensor | None, ...]:
-        loss = cross_entropy(run.again(run.x[part]), run.y[part])
+        loss = run.loss(run.again(run.x[part]), run.y[part])
         return run.gradients(loss, run.trained())
 
 

@@ -42,12 +42,17 @@ class AgentSearch(BilevelTraining):
         if found.value is None:
             return found
         weights = [[round(float(p), 6) for p in chances] for chances in self.agents.probabilities()]
-        details = {**found.details, "choices": list(self.agents.recommended()), "weights": weights}
+        details = {**found.details, "choices": list(self.choices), "weights": weights}
         return Estimate.of(found.value, seconds=found.seconds, **details)
+
+    @property
+    def choices(self) -> tuple[int, ...]:
+        """What the agents recommend, as a network of the space: the likeliest, see `Space.discretised`."""
+        return self.network.space.discretised(self.agents.probabilities())[0].choices
 
     def outputs(self, split: Split) -> tuple[Tensor, Tensor]:
         """Outputs of the recommended sub-network on a split, and the targets."""
-        return self.selected_outputs(self.agents.recommended(), split)
+        return self.selected_outputs(self.choices, split)
 
     def _step(self, final_progress: float | None) -> float:
         self._path = self.agents.draw(np.random.default_rng([self.seed, self.state.step, 0xA6]))
@@ -58,7 +63,7 @@ class AgentSearch(BilevelTraining):
         return loss
 
     def _backward(self, x: Tensor, y: Tensor) -> Tensor:
-        loss = self.task.loss(self.network(x, self._path), y)
+        loss = self.criterion(self.network(x, self._path), y)
         loss.backward()
         return loss
 

@@ -4,9 +4,8 @@ DARTS, Liu et al. 2018, arXiv:1806.09055, algorithm 1. The validation split stay
 steps mix and add is a relaxation's, see `relaxations`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import torch
@@ -35,7 +34,7 @@ class DifferentiableSearch(BilevelTraining):
         options: see `BilevelTraining`; half of the samples trains the weights, the other half the logits.
 
     Attributes:
-        logits: one (options,) tensor for each choice.
+        logits: one (options,) tensor for each choice, and what else the relaxation has.
     """
 
     def __init__(
@@ -49,9 +48,8 @@ class DifferentiableSearch(BilevelTraining):
         logit_rate: float = LOGIT_RATE,
         **options: Any,
     ) -> None:
-        self.relaxation = relaxation
-        start = torch.Generator().manual_seed(seed)
-        draws = [LOGIT_SPREAD * torch.randn(n, generator=start) for n in network.space.options]
+        self.relaxation = relaxation.of(network.space)
+        draws = _first_logits(self.relaxation.sizes(network.space.options), seed)
         self.logits = [draw.to(device).requires_grad_() for draw in draws]
         self.logit_optimizer = torch.optim.Adam(self.logits, lr=logit_rate, betas=LOGIT_BETAS, weight_decay=LOGIT_DECAY)
         super().__init__(network, task, seed=seed, device=device, **options)
@@ -62,27 +60,34 @@ class DifferentiableSearch(BilevelTraining):
         """Search up to the bound; see `Training.run`.
 
         Returns:
-            The validation metric of the mixture. Details hold besides the `choices` found, the option of the largest
-            logit of each, the softmax `weights` [choice][option], and the same network's metric when only these options
-            are left, `discretised`: the difference is the discretisation gap.
+            The validation metric of the mixture. Details hold besides the `choices` found, see `Space.discretised`, the
+            `weights` [choice][option] that they follow from, and the same network's metric when only these options are
+            left, `discretised`: the difference is the discretisation gap.
         """
         self._horizon = bound.horizon
         found = super().run(bound)
         if found.value is None:
             return found
         discretised = self.task.metric_of(*self.selected_outputs(self.choices, self.task.validation))
-        weights = [[round(w, 6) for w in p.softmax(0).tolist()] for p in self.logits]
+        weights = [[round(w, 6) for w in p.tolist()] for p in self.chances]
         details = {**found.details, "choices": self.choices, "weights": weights, "discretised": discretised}
         return Estimate.of(found.value, seconds=found.seconds, **details)
 
     @property
+    def chances(self) -> list[Tensor]:
+        """How likely each option is, (options,) for each choice."""
+        return self.relaxation.chances([logit.detach() for logit in self._live_logits()])
+
+    @property
     def choices(self) -> list[int]:
-        """The option of the largest logit of each choice."""
-        return [int(logit.argmax()) for logit in self.logits]
+        """The likeliest network's options."""
+        return list(self.network.space.discretised([p.cpu().numpy() for p in self.chances])[0].choices)
 
     def outputs(self, split: Split) -> tuple[Tensor, Tensor]:
         """Outputs of the mixture on a split, and the targets."""
-        return self.selected_outputs([logit.detach().softmax(0) for logit in self.logits], split)
+        return self.selected_outputs(
+            self.relaxation.chances([logit.detach() for logit in self._live_logits()]), split
+        )
 
     # A step ----------------------------------------------------------------------------------------------------------
 
@@ -94,14 +99,26 @@ class DifferentiableSearch(BilevelTraining):
     def _backward(self, x: Tensor, y: Tensor) -> Tensor:
         """The logits' step on their half, then the weights' gradients on theirs."""
         generator = torch.Generator().manual_seed(self.seed + 7919 * self.state.step)
-        mix = partial(self.relaxation.mix, self.logits, self._done, generator)
-        gradients = self._logit_gradients(mix, x, y)
-        for logit, gradient in zip(self.logits, gradients, strict=True):
-            logit.grad = gradient
-        self.logit_optimizer.step()
-        loss = self.task.loss(self.network(x, [weights.detach() for weights in mix()]), y)
+
+        def mix() -> list[Tensor]:
+            return self.relaxation.mix(self._live_logits(), self._done, generator)
+
+        if not self._resting:
+            for logit, gradient in zip(self.logits, self._logit_gradients(mix, x, y), strict=True):
+                logit.grad = gradient
+            self.logit_optimizer.step()
+        loss = self.criterion(self.network(x, [weights.detach() for weights in mix()]), y)
         self.relaxation.weights_loss(loss).backward()
         return loss.detach()
+
+    @property
+    def _resting(self) -> bool:
+        """Whether only the weights learn now."""
+        return self._done < self.relaxation.warm_up
+
+    def _live_logits(self) -> list[Tensor]:
+        """The logits that a step mixes by."""
+        return self.logits
 
     def _logit_gradients(self, mix: Callable[[], list[Tensor]], x: Tensor, y: Tensor) -> list[Tensor]:
         """By the validation loss, of the weights as they are or one step ahead, and by the penalty."""
@@ -119,7 +136,7 @@ class DifferentiableSearch(BilevelTraining):
     def _gradients(
         self, mix: Callable[[], list[Tensor]], batch: tuple[Tensor, Tensor], wanted: Sequence[Tensor]
     ) -> list[Tensor]:
-        loss = self.task.loss(self.network(batch[0], mix()), batch[1])
+        loss = self.criterion(self.network(batch[0], mix()), batch[1])
         found = torch.autograd.grad(loss, list(wanted), allow_unused=True)
         return [torch.zeros_like(w) if g is None else g for w, g in zip(wanted, found, strict=True)]
 
@@ -141,6 +158,13 @@ class DifferentiableSearch(BilevelTraining):
             below = self._gradients(mix, batch, self.logits)
         return [g - rate * (a - b) / (2 * epsilon) for g, a, b in zip(gradients, above, below, strict=True)]
 
+    def _restart_logits(self, number: int) -> None:
+        """New logits, drawn as the first ones, and nothing remembered of the old ones' steps."""
+        with torch.no_grad():
+            for logit, draw in zip(self.logits, _first_logits(map(len, self.logits), self.seed + number), strict=True):
+                logit.copy_(draw)
+        self.logit_optimizer.state.clear()
+
     # State -----------------------------------------------------------------------------------------------------------
 
     def _more_state(self) -> dict[str, Any]:
@@ -151,6 +175,11 @@ class DifferentiableSearch(BilevelTraining):
             for logit, kept in zip(self.logits, payload["logits"], strict=True):
                 logit.copy_(kept)
         self.logit_optimizer.load_state_dict(payload["logit_optimizer"])
+
+
+def _first_logits(sizes: Iterable[int], seed: int) -> list[Tensor]:
+    start = torch.Generator().manual_seed(seed)
+    return [LOGIT_SPREAD * torch.randn(n, generator=start) for n in sizes]
 
 
 @contextmanager

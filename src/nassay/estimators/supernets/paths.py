@@ -62,12 +62,12 @@ class PathTraining(SuperTraining):
     def _backward(self, x: Tensor, y: Tensor) -> Tensor:
         paths = self.paths(self.state.step)
         if self.sharing:
-            loss = self.task.loss(self.network.paths(x, paths), y)
+            loss = self.criterion(self.network.paths(x, paths), y)
             loss.backward()
             return loss.detach()
         total = torch.zeros((), device=x.device)
         for path in paths:
-            loss = self.task.loss(self.network(x, path), y) / len(paths)
+            loss = self.criterion(self.network(x, path), y) / len(paths)
             loss.backward()
             total += loss.detach()
         return total

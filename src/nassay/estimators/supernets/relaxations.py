@@ -1,14 +1,17 @@
 """How differentiable search mixes the options of a choice, and what it adds to the architecture's loss.
 
 A relaxation turns logits into the weights of a forward pass. Every formula is a function of logits, a list of one
-(options,) tensor for each choice, and of progress, the share of the search that is done.
+(options,) tensor for each choice and perhaps more, and of progress, the share of the search that is done.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
+
+from nassay.spaces.base import Space
 
 Logits = Sequence[Tensor]
 
@@ -16,6 +19,7 @@ HOTTEST, COLDEST = 10.0, 0.1  # Gumbel softmax's temperature at the begin and at
 BETA_DECAY = 50.0  # largest weight of Beta-Decay
 ENTROPY = 1.0  # largest weight of the entropy
 FLOOD = 0.3  # flood level of the weights' loss
+WARM_UP = 0.3  # share of PC-DARTS's search in which the logits rest, 15 of its 50 epochs
 
 
 @dataclass(frozen=True)
@@ -25,15 +29,30 @@ class Relaxation:
     Attributes:
         second_order: whether the architecture's gradient looks one step of the weights ahead (their section 2.3).
         flood: level under which the weights' loss is turned round; None for never.
+        warm_up: share of the search in which the logits rest.
     """
 
     second_order: bool = False
     flood: float | None = None
+    warm_up: float = 0.0
+
+    def of(self, space: Space) -> Self:
+        """The relaxation of this space's choices."""
+        del space
+        return self
+
+    def sizes(self, options: Sequence[int]) -> tuple[int, ...]:
+        """The number of entries of each logit, from the number of options of each choice."""
+        return tuple(options)
+
+    def chances(self, logits: Logits) -> list[Tensor]:
+        """How likely each option is, without any draw; what a network is chosen by. One (options,) tensor a choice."""
+        return [logit.softmax(0) for logit in logits]
 
     def mix(self, logits: Logits, progress: float, generator: torch.Generator) -> list[Tensor]:
-        """Weights of the options, one (options,) tensor for each choice."""
+        """Weights of the options in a forward pass, one (options,) tensor for each choice."""
         del progress, generator
-        return [logit.softmax(0) for logit in logits]
+        return self.chances(logits)
 
     def penalty(self, logits: Logits, progress: float) -> Tensor:
         """What is added to the architecture's loss, a scalar."""
@@ -96,6 +115,38 @@ class Discretised(Relaxation):
         return ENTROPY * progress * torch.stack(entropies).mean()
 
 
+@dataclass(frozen=True)
+class EdgeNormalised(Relaxation):
+    """A logit for each choice beside those of its options: PC-DARTS's edge normalisation.
+
+    Xu et al. 2020, arXiv:1907.05737, equation 2: the choices that are added up in one node share it by a softmax over
+    their own logits; the weight of an option is the product of both softmaxes. The partial channels that these make
+    stable are `partial`'s.
+
+    Attributes:
+        groups: the choices of each sum; set by `of`.
+    """
+
+    groups: tuple[tuple[int, ...], ...] = ()
+
+    def of(self, space: Space) -> Self:
+        """With the sums of a space."""
+        return replace(self, groups=space.sums)
+
+    def sizes(self, options: Sequence[int]) -> tuple[int, ...]:
+        """Those of the options, then a logit for each sum with an entry a choice."""
+        return (*options, *(len(group) for group in self.groups))
+
+    def chances(self, logits: Logits) -> list[Tensor]:
+        """Softmax over options times softmax over the choices of the sum."""
+        count = len(logits) - len(self.groups)
+        found = super().chances(logits[:count])
+        for group, edges in zip(self.groups, logits[count:], strict=True):
+            for choice, share in zip(group, edges.softmax(0), strict=True):
+                found[choice] = share * found[choice]
+        return found
+
+
 def beta_term(logits: Logits) -> Tensor:
     """The mean over choices of log sum exp of a choice's logits."""
     return torch.stack([logit.logsumexp(0) for logit in logits]).mean()
@@ -105,6 +156,7 @@ RELAXATIONS: dict[str, Relaxation] = {
     "darts": Relaxation(),
     "darts2": Relaxation(second_order=True),
     "gdas": Gumbel(),
+    "pc_darts": EdgeNormalised(warm_up=WARM_UP),
     "entropy_darts": Discretised(),
     "beta_darts": BetaDecay(),
     "beta_darts_pp": BetaDecay(flood=FLOOD),

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from nassay.estimators.supernets.choice import Choice, Held, Selection
-from nassay.spaces.base import Architecture, Head, Options, Space
+from nassay.estimators.supernets.elastic import Elastic, cut
+from nassay.spaces.base import Architecture, Options, Space, pyramid_shapes
 from nassay.spaces.network import Network
 
 MakeChoice = Callable[[Held, int, Options, int], nn.Module]
@@ -19,23 +20,27 @@ MakeChoice = Callable[[Held, int, Options, int], nn.Module]
 class SuperNet(nn.Module):
     """All networks of a space, freshly initialised from torch's global generator.
 
+    Every option of a choice is a module of its own, see `Choice`; or sub-networks are cut out of the largest one's
+    weights, see `Elastic`.
+
     Args:
         space: one that has a super-network, see `Space.super_layout`.
         width: factor on every internal channel count.
-        head: see `Space.build`.
-        choice: what a choice is made of.
+        choice: what a choice is made of, where options are modules.
 
     Raises:
         UserError: the space has no super-network.
     """
 
-    def __init__(
-        self, space: Space, *, width: float = 1.0, head: Head | None = None, choice: MakeChoice = Choice
-    ) -> None:
+    def __init__(self, space: Space, *, width: float = 1.0, choice: MakeChoice = Choice) -> None:
         super().__init__()
-        self.space, self.width, self._head = space, width, head
+        self.space, self.width = space, width
         self.held = Held()
-        self.network = space.assembled(space.super_layout(partial(choice, self.held), width=width), head)
+        layout = space.super_layout(partial(choice, self.held), width=width)
+        largest = Architecture(space.name, tuple(n - 1 for n in space.options))
+        shapes = pyramid_shapes(space.layout(largest, width=width), space.input_shape)
+        self.network = space.assembled(layout, shapes)
+        self.elastic = Elastic(space, width) if space.elastic else None
 
     def forward(self, x: Tensor, selection: Selection) -> Tensor:
         """Outputs of the selected sub-network, or mixture.
@@ -45,6 +50,8 @@ class SuperNet(nn.Module):
             selection: for each of the space's choices an option's index, an index for each item (B,) int64, or a
                 weight for each option (options,) float.
         """
+        if self.elastic is not None:
+            return self.elastic.outputs(self.network, x, selection)
         self.held.selection = selection
         try:
             outputs: Tensor = self.network(x)
@@ -70,6 +77,8 @@ class SuperNet(nn.Module):
             UserError: the architecture is not a point of the space.
         """
         selected = self.space.check(architecture).choices
+        if self.elastic is not None:
+            return self.elastic.inherited(self.network, architecture)
         own = {f"{name}.options": selected[choice.position] for name, choice in self.choices()}
         weights = {}
         for name, tensor in self.network.state_dict().items():
@@ -89,9 +98,7 @@ class SuperNet(nn.Module):
             UserError: the architecture is not a point of the space.
         """
         with torch.random.fork_rng(devices=[]):
-            network = self.space.build(architecture, width=self.width, head=self._head)
+            network = self.space.build(architecture, width=self.width)
         own = network.state_dict()
-        network.load_state_dict(
-            {n: t[tuple(map(slice, own[n].shape))] for n, t in self.inherited(architecture).items()}
-        )
+        network.load_state_dict({n: cut(t, own[n].shape) for n, t in self.inherited(architecture).items()})
         return network.to(next(self.parameters()).device)

@@ -113,5 +113,4 @@ class BilevelTraining(SuperTraining):
         """A random batch of the architecture's half, prepared like the weights' batches."""
         rng = np.random.default_rng([self.seed, self.state.step, 0xA1FA])
         rows = np.sort(rng.choice(self.held_out, min(self.batch_size, len(self.held_out)), replace=False))
-        x = self._sized(self.task.augment(self._inputs(self.task.train.x[rows])))
-        return x, torch.from_numpy(self.task.train.y[rows]).to(self.device)
+        return self._training_batch(rows)
