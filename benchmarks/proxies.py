@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of samples, weights and inputs")
     parser.add_argument("--proxies", default="all", help="names with commas between them")
     parser.add_argument("--workers", type=int, help="processes of one thread, one for each core by default")
+    parser.add_argument("--fast", action="store_true", help="show networks fewer inputs and less depth")
     parser.add_argument("--out", type=Path, default=Path("runs/zero-shot"), help="run folder with the ledger")
     args = parser.parse_args()
     cache = RESULTS / "proxies.json"
@@ -72,12 +73,12 @@ def score(args: argparse.Namespace) -> dict[str, Any]:
             proxies=args.proxies,
             out=args.out,
             workers=args.workers,
+            fast=args.fast,
             listener=display,
         )
     size = ["--sample", str(args.sample)] if args.sample else []
-    command = shlex.join(
-        ["python", "benchmarks/proxies.py", "--score", *size, "--seed", str(args.seed), "--proxies", args.proxies]
-    )
+    how = [*size, *(["--fast"] if args.fast else []), "--seed", str(args.seed), "--proxies", args.proxies]
+    command = shlex.join(["python", "benchmarks/proxies.py", "--score", *how])
     machine = f"{platform.machine()}, {usable_cores()} cores"
     data = os.environ.get("NASSAY_DATA", "")
     summary = result.summary
@@ -117,7 +118,8 @@ def page(found: dict[str, Any]) -> str:
         "",
         f"`{found['command']}`, {found['date']}, {found['machine']}; that call took {duration(found['seconds'])}, "
         f"scores that were paid for before not counted. Batch {found['batch_size']}, seed {found['seed']}, images of "
-        f"more than {found['largest_side']} pixels shown smaller.",
+        f"more than {found['largest_side']} pixels shown smaller"
+        f"{depth_words(found.get('depth_percent', 100))}.",
         "",
         "Kendall's tau-b and Spearman's rho with 95 % bootstrap intervals over architectures. The best 50, 25, 10 and "
         "5 % are the truly best. The pick is the architecture with the best score, regret what it lacks to the best. "
@@ -141,6 +143,11 @@ def page(found: dict[str, Any]) -> str:
     if found["absent"]:
         lines += ["", "## Left out", "", *(f"- {sentence}" for sentence in found["absent"])]
     return "\n".join(lines) + "\n"
+
+
+def depth_words(percent_built: int) -> str:
+    """What a run showed of the networks, where that is not all."""
+    return "" if percent_built == 100 else f", {percent_built} % of equal blocks in a row built"
 
 
 def cells(row: dict[str, Any], unit: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ bench = typer.Typer(
 )
 
 Proxies = Annotated[str, typer.Option(help="Comma-separated names, or all; params, macs and random are always there.")]
+Fast = Annotated[bool, typer.Option("--fast", help="Show networks fewer inputs and less depth.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Parallel processes; by default one for each core.")]
 
 
@@ -26,7 +27,7 @@ def proxies(
     proxies: Proxies = "all",
     out: Annotated[Path | None, typer.Option(help="Run folder. By default one under runs/ for this benchmark.")] = None,
     workers: Workers = None,
-    fast: Annotated[bool, typer.Option("--fast", help="Show networks fewer inputs and less depth.")] = False,
+    fast: Fast = False,
     as_json: Json = False,
 ) -> None:
     """How well does each proxy rank a benchmark, over all architectures and among the best ones?
@@ -68,6 +69,7 @@ def zero_shot(
         "runs/zero-shot"
     ),
     workers: Workers = None,
+    fast: Fast = False,
     as_json: Json = False,
 ) -> None:
     """The protocol of the zero-shot review (arXiv:2307.01998) on all tables at hand, and its findings with our figures.
@@ -79,7 +81,9 @@ def zero_shot(
     from nassay.studies.zero_shot import bench_zero_shot
 
     with Display() as display:
-        result = bench_zero_shot(sample=sample, seed=seed, proxies=proxies, out=out, workers=workers, listener=display)
+        result = bench_zero_shot(
+            sample=sample, seed=seed, proxies=proxies, out=out, workers=workers, fast=fast, listener=display
+        )
     if as_json:
         return print_json({"folder": str(result.folder), **result.summary})
     from nassay.cli.bench_output import print_zero_shot

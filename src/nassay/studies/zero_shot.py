@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nassay.errors import UserError
+from nassay.estimators.proxies.settings import ProbeSettings
 from nassay.estimators.tables import open_table, tables
 from nassay.reports.bench_page import render_zero_shot
 from nassay.reports.zero_shot_findings import findings, overview
@@ -46,6 +47,7 @@ def bench_zero_shot(
     workers: int | None = None,
     batch_size: int = BATCH_SIZE,
     largest_side: int = LARGEST_SIDE,
+    fast: bool = False,
     listener: Listener | None = None,
 ) -> BenchResult:
     """Hold proxies against all tables at hand.
@@ -58,6 +60,7 @@ def bench_zero_shot(
         workers: parallel processes; by default one for each core.
         batch_size: inputs that networks are shown.
         largest_side: of these inputs, in pixels.
+        fast: show networks as little as `ProbeSettings.fast` says, whatever the two before say.
         listener: hears of progress.
 
     Raises:
@@ -66,7 +69,8 @@ def bench_zero_shot(
         StudyStoppedError: the system stopped it; the same command goes on.
     """
     names, folder, listener = chosen(proxies), Path(out), listener or Listener()
-    settings = {"batch_size": batch_size, "largest_side": largest_side, "seed": seed}
+    shown = ProbeSettings.fast() if fast else ProbeSettings(batch_size, largest_side)
+    settings = {**shown.as_dict(), "seed": seed}
     found: list[dict[str, Any]] = []
     absent: list[str] = []
     with Bench(folder, settings, workers=workers, listener=listener) as bench:
