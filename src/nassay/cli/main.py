@@ -59,8 +59,8 @@ def search(
     data: Annotated[
         str | None,
         typer.Argument(
-            help="A data set's name (digits), a folder with one sub-folder a class, an .npz or a .csv file; other tasks "
-            "have sources of their own."
+            help="A data set's name (digits), a folder with one sub-folder a class, an .npz or a .csv file; other "
+            "tasks have sources of their own."
         ),
     ] = None,
     task: Annotated[str, typer.Option(help="What the network must do; see `nassay list tasks`.")] = "classification",
