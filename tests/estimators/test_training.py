@@ -17,7 +17,7 @@ from nassay.estimators import training as module
 from nassay.estimators.base import Fidelity
 from nassay.estimators.training import Recipe, Training, reduced_resolution
 from nassay.spaces.base import spaces
-from nassay.tasks.base import Task, task_from
+from nassay.tasks.base import Criterion, Task, task_from
 
 BOUNDS = [Fidelity(epochs=1), Fidelity(epochs=2), Fidelity(epochs=4, final=True)]
 
@@ -296,6 +296,36 @@ def test_norms_and_biases_are_not_decayed() -> None:
         "6.weight": 0.5,
         "6.bias": 0.0,
     }
+
+
+class Learnt(Criterion):
+    """Cross-entropy at a temperature that it learns, its logarithm drawn at random."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.functional.cross_entropy)
+        self.log_temperature = nn.Parameter(torch.rand(()))
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return super().forward(outputs * self.log_temperature.exp(), targets)
+
+    def groups(self) -> list[dict[str, Any]]:
+        return [{"params": [self.log_temperature], "weight_decay": 0.0, "rate": 0.5}]
+
+
+def test_what_a_loss_learns_is_trained_at_its_own_rate_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(digits()), "criterion", lambda _: Learnt())
+    once = run(BOUNDS, training)
+    resumed = run(BOUNDS, *[lambda: training(tmp_path / "a.pt")] * 3)
+    start = training()
+    same_weights(resumed, once)
+    assert torch.equal(resumed.criterion.log_temperature, once.criterion.log_temperature)
+    assert not torch.equal(start.criterion.log_temperature, once.criterion.log_temperature)
+    assert torch.equal(start.criterion.log_temperature, training().criterion.log_temperature)
+    start._set_rate(None)
+    *others, own = [group["lr"] for group in start.optimizer.param_groups]
+    assert own == 0.5 * others[0] == 0.5 * others[1]
 
 
 def test_frozen_parameters_stay() -> None:

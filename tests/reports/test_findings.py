@@ -1,6 +1,7 @@
 from scipy.stats import binomtest
 
 from nassay.reports import findings
+from nassay.reports.comparison import columns
 from nassay.reports.findings import FailureGroup
 
 
@@ -40,6 +41,15 @@ def test_without_a_test_accuracy_nothing_is_claimed(sample):
 
 def test_a_metric_that_is_no_share_has_no_interval():
     assert findings.accuracy_interval({"task": {"test": 10}}, {"test_accuracy": 31.7}) is None
+
+
+def test_another_metric_is_called_by_its_name_and_promises_no_interval(sample):
+    sample.summary["task"] |= {"metric": "recall_at_1", "share_of_items": False}
+    assert "97.2 % test recall at 1 at" in plain(findings.headline(sample.summary))
+    first, reference, _ = map(plain, findings.certainty(sample.summary))
+    assert first.startswith("Measured on 360 test items that the search never saw: recall at 1 is no share of items")
+    assert reference == "Against the reference network: +1.1 percentage points, one network each."
+    assert "Test recall at 1" in [column.heading for column in columns(sample.summary)]
 
 
 def test_latency_terms():

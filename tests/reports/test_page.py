@@ -85,6 +85,16 @@ def test_everything_is_on_the_page(sample, small_library):
     assert html.count("<svg") == 1
 
 
+def test_pictures_and_all_metrics_of_a_task_are_shown(sample, small_library):
+    sample.summary["best"]["test_metrics"] = {"AP": 0.31, "AP_50": 0.52}
+    html = render(ReportData(sample.summary, sample.records, [{"caption": "<b>boxes</b>", "png": "AAAA"}]))
+    elements = Elements(html)
+    (image,) = [attributes for tag, attributes in elements.tags if tag == "img"]
+    assert image == {"src": "data:image/png;base64,AAAA", "alt": "<b>boxes</b>"}
+    assert "Test: AP 0.310, AP 50 0.520." in elements.text
+    assert "<b>boxes</b>" in elements.text
+
+
 def test_hostile_texts_stay_texts(sample, small_library):
     hostile = ReportData(with_hostile_texts(sample.summary), with_hostile_texts(sample.records))
     html = render(hostile)

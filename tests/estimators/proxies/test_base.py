@@ -1,8 +1,9 @@
 import pytest
 import torch
+from torch import nn
 
 from nassay.errors import UserError
-from nassay.estimators.proxies import Batch, proxies
+from nassay.estimators.proxies import Batch, proxies, score
 
 
 def test_noise_has_the_asked_shape_and_leaves_global_random_state() -> None:
@@ -28,6 +29,28 @@ def test_noise_has_the_asked_shape_and_leaves_global_random_state() -> None:
 def test_wrong_shapes_and_types_are_refused(x: torch.Tensor, y: torch.Tensor) -> None:
     with pytest.raises(UserError, match="found"):
         Batch(x, y)
+
+
+def test_targets_of_another_loss_may_have_any_shape() -> None:
+    x = torch.randn(4, 1, 4, 4)
+    targets = torch.arange(4.0)[:, None, None].expand(4, 2, 2)
+    batch = Batch(x, targets, nn.functional.mse_loss)
+    found = Batch(x.flip(0), targets.flip(0), nn.functional.mse_loss).in_own_order()
+    assert torch.equal(found.x, batch.in_own_order().x)
+    assert torch.equal(found.y, batch.in_own_order().y)
+    with pytest.raises(UserError, match="one target for each input"):
+        Batch(x, targets[:3], nn.functional.mse_loss)
+
+
+def test_proxies_derive_the_batchs_own_loss() -> None:
+    """Outputs w x of a single weight: the mean of (w x - y)^2 has the gradient mean of 2 x (w x - y)."""
+    network = nn.Conv2d(1, 1, 1, bias=False)
+    x, y = torch.randn(4, 1, 3, 3), torch.randn(4, 1, 3, 3)
+    w = network.weight.detach()
+    expected = (2 * x * (w * x - y)).mean().abs().item()
+    found = score(network, Batch(x, y, nn.functional.mse_loss), ["grad_norm", "epe_nas"])
+    assert found["grad_norm"].value == pytest.approx(expected, rel=1e-5)
+    assert found["epe_nas"].reason == "the targets are not classes"
 
 
 def test_every_proxy_states_its_facts() -> None:
