@@ -394,6 +394,7 @@ spaces: Registry[type[Space]] = Registry(
         "nassay.spaces.transnas_micro",
         "nassay.spaces.transnas_macro",
         "nassay.spaces.nb_macro",
+        "nassay.spaces.darts",
         "nassay.spaces.nds_cells",
         "nassay.spaces.nds_residual",
         "nassay.spaces.pnas",

@@ -132,6 +132,11 @@ class Cell64(Space):
         ranks = (BY_COST.index(c) for c in self.check(architecture).choices)
         return Architecture(self.name, tuple(BY_COST[int((rank + 0.5) * factor)] for rank in ranks))
 
+    @property
+    def sums(self) -> tuple[tuple[int, ...], ...]:
+        """The edges into each node."""
+        return tuple(tuple(i for i, (t, _) in enumerate(EDGES) if t == node) for node in range(1, NODES + 1))
+
     def networks(self) -> list[Architecture]:
         """All 64 in lexicographic order, which is that of the published tables."""
         return [Architecture(self.name, (i // 16, i // 4 % 4, i % 4)) for i in range(64)]

@@ -11,7 +11,7 @@ input, already brought to that cell's channels and size, beside the cell's own o
 outputs and parameters are those of the network with two inputs a cell.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -151,58 +151,97 @@ class Stem(nn.Module):
         return torch.cat([self.prepare(first), self.second(first)], 1)
 
 
-class Cell(nn.Module):
-    """A cell; see the module's text for the form of input and output.
+class ChainedCell(nn.Module):
+    """What every cell does; see the module's text for the form of input and output.
 
     Args:
-        plan: the cell.
+        edges: makes the operations by their names.
         c_in: channels of the output of the cell before.
         channels: of each node.
         reduction: whether it halves the size.
         c_next: channels of the next cell's nodes; 0 for the last cell, whose output stands alone.
     """
 
-    def __init__(self, plan: CellPlan, c_in: int, channels: int, reduction: bool, c_next: int) -> None:
+    concat: Sequence[int]
+
+    def __init__(
+        self, edges: Callable[[], dict[str, nn.Module]], c_in: int, channels: int, reduction: bool, c_next: int
+    ) -> None:
         super().__init__()
-        self.plan, self.channels, self.stride = plan, channels, 2 if reduction else 1
+        self.channels, self.stride = channels, 2 if reduction else 1
         self.second = relu_conv_bn(c_in, channels, 1)
-        self.edges = nn.ModuleDict(
-            {
-                str(i): cell_operation(name, channels, self.stride if source < NUM_INPUTS else 1)
-                for i, (name, source) in enumerate(plan.edges)
-                if name != NONE
-            }
-        )
+        self.edges = nn.ModuleDict(edges())
         self.prepare: nn.Module | None = None
         if c_next:
             self.prepare = FactorizedReduce(c_in, c_next) if reduction else relu_conv_bn(c_in, c_next, 1)
+
+    def terms(self, node: int, nodes: Sequence[Tensor]) -> list[Tensor]:
+        """What is added up in a node, 2 being the first one, from the inputs and the nodes before."""
+        raise TypeError("a cell says what its nodes add up")
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels + c_in, H, W) -> (B, c_next + nodes in the concatenation * channels, H / stride, W / stride)."""
         before = x[:, self.channels :]
         nodes = [x[:, : self.channels], self.second(before)]
-        for i in range(0, len(self.plan.edges), 2):
-            terms = [
-                self.edges[str(j)](nodes[source])
-                for j, (name, source) in enumerate(self.plan.edges[i : i + 2], start=i)
-                if name != NONE
-            ]
+        while len(nodes) <= self.concat[-1]:
+            terms = self.terms(len(nodes), nodes)
             nodes.append(sum(terms[1:], terms[0]) if terms else nodes[0][:, :, :: self.stride, :: self.stride] * 0)
-        output = [nodes[i] for i in self.plan.concat]
+        output = [nodes[i] for i in self.concat]
         return torch.cat(output if self.prepare is None else [self.prepare(before), *output], 1)
 
 
+class Cell(ChainedCell):
+    """A cell of a plan.
+
+    Args:
+        plan: the cell.
+        c_in: see `ChainedCell`.
+        channels: see `ChainedCell`.
+        reduction: see `ChainedCell`.
+        c_next: see `ChainedCell`.
+    """
+
+    def __init__(self, plan: CellPlan, c_in: int, channels: int, reduction: bool, c_next: int) -> None:
+        stride = 2 if reduction else 1
+        self.plan, self.concat = plan, plan.concat
+
+        def edges() -> dict[str, nn.Module]:
+            return {
+                str(i): cell_operation(name, channels, stride if source < NUM_INPUTS else 1)
+                for i, (name, source) in enumerate(plan.edges)
+                if name != NONE
+            }
+
+        super().__init__(edges, c_in, channels, reduction, c_next)
+
+    def terms(self, node: int, nodes: Sequence[Tensor]) -> list[Tensor]:
+        """Both operations, without `none`."""
+        first = 2 * (node - NUM_INPUTS)
+        pair = enumerate(self.plan.edges[first : first + 2], start=first)
+        return [self.edges[str(i)](nodes[source]) for i, (name, source) in pair if name != NONE]
+
+
 def network_graph(plan: NetworkPlan) -> Graph:
-    """The normal cell and behind it the reduction cell, operations as nodes, `none` and what has no input left out.
+    """The normal cell and behind it the reduction cell; see `cells_graph`."""
+    return cells_graph(
+        [([node_edges(c.edges, node) for node in all_nodes(c.edges)], c.concat) for c in (plan.normal, plan.reduce)]
+    )
+
+
+def cells_graph(cells: Sequence[tuple[Sequence[Sequence[Edge]], Sequence[int]]]) -> Graph:
+    """Two cells in a row, operations as nodes, `none` and what has no input left out.
 
     Both inputs of the normal cell are the graph's input, both inputs of the reduction cell the normal cell's output.
+
+    Args:
+        cells: of the normal and the reduction cell the edges of each node, and the nodes that make up the output.
     """
     labels, edges, last = ["input"], [], 0
-    for cell, output in ((plan.normal, "concat"), (plan.reduce, "output")):
+    for (cell, concat), output in zip(cells, ("concat", "output"), strict=True):
         nodes = [[last], [last]]
-        for node in all_nodes(cell.edges):
+        for inputs in cell:
             made = []
-            for name, source in node_edges(cell.edges, node):
+            for name, source in inputs:
                 if name != NONE and nodes[source]:
                     made.append(len(labels))
                     edges += [(i, len(labels)) for i in nodes[source]]
@@ -210,7 +249,7 @@ def network_graph(plan: NetworkPlan) -> Graph:
             nodes.append(made)
         last = len(labels)
         labels.append(output)
-        edges += [(i, last) for node in cell.concat for i in nodes[node]]
+        edges += [(i, last) for node in concat for i in nodes[node]]
         if all(j != last for _, j in edges):
             return Graph(("input", "output"), ())
     return Graph(tuple(labels), tuple(edges))
@@ -223,13 +262,35 @@ def network_layout(plan: NetworkPlan, input_shape: tuple[int, int, int]) -> Layo
         plan: the network.
         input_shape: (C, H, W) of one input.
     """
+
+    def cell(c_in: int, channels: int, reduction: bool, c_next: int) -> Piece:
+        return piece(Cell, plan.reduce if reduction else plan.normal, c_in, channels, reduction, c_next)
+
+    return cell_chain(cell, plan.depth, plan.width, (len(plan.normal.concat), len(plan.reduce.concat)), input_shape)
+
+
+def cell_chain(
+    make: Callable[[int, int, bool, int], Piece],
+    depth: int,
+    width: int,
+    nodes: tuple[int, int],
+    input_shape: tuple[int, int, int],
+) -> Layout:
+    """Stem and cells, the reduction cells at one and two thirds of the depth.
+
+    Args:
+        make: a cell, from the arguments of `Cell` behind the plan.
+        depth: how many cells.
+        width: channels a node of the first ones.
+        nodes: how many make up the output of a normal and of a reduction cell.
+        input_shape: (C, H, W) of one input.
+    """
     imagenet = min(input_shape[1:]) >= IMAGENET_SIDE
-    reductions = (plan.depth // 3, 2 * plan.depth // 3)
-    channels = [plan.width << sum(i >= r for r in reductions) for i in range(plan.depth)]
-    c_in = plan.width if imagenet else 3 * plan.width
+    reductions = (depth // 3, 2 * depth // 3)
+    channels = [width << sum(i >= r for r in reductions) for i in range(depth)]
+    c_in = width if imagenet else 3 * width
     blocks: list[Piece] = []
     for i, (here, after) in enumerate(zip(channels, [*channels[1:], 0], strict=True)):
-        cell = plan.reduce if i in reductions else plan.normal
-        blocks.append(piece(Cell, cell, c_in, here, i in reductions, after))
-        c_in = here * len(cell.concat)
-    return Layout(piece(Stem, input_shape[0], plan.width, imagenet), tuple(blocks), piece(nn.Identity), c_in)
+        blocks.append(make(c_in, here, i in reductions, after))
+        c_in = here * nodes[i in reductions]
+    return Layout(piece(Stem, input_shape[0], width, imagenet), tuple(blocks), piece(nn.Identity), c_in)

@@ -248,6 +248,11 @@ class NB201(Space):
         return self.canonical(Architecture(self.name, choices))
 
     @property
+    def sums(self) -> tuple[tuple[int, ...], ...]:
+        """The edges into each node."""
+        return tuple(tuple(i for i, (t, _) in enumerate(EDGES) if t == node) for node in range(1, OUTPUT_NODE + 1))
+
+    @property
     def unfixed(self) -> tuple[int, ...]:
         """Identities: an edge that is not fixed yet passes its input on, so that the others can be judged."""
         return (SKIP,) * len(EDGES)

@@ -5,7 +5,7 @@ methods take the single most likely one on trust. Which training learns the chan
 `estimators/supernets`.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from itertools import islice
 
 import numpy as np
@@ -32,24 +32,9 @@ class Weighted(OneShot):
         if not weights:
             return drawn
         space = self.problem.space
-        likely = (space.canonical(Architecture(space.name, path)) for path in likeliest([np.array(w) for w in weights]))
+        likely = map(space.canonical, space.discretised([np.array(w) for w in weights], LOOKED_AT))
         found = dict.fromkeys(a for a in likely if self.problem.admits(a))
         return list(islice(found, count)) or drawn
-
-
-def likeliest(chances: Sequence[np.ndarray], most: int = LOOKED_AT) -> list[tuple[int, ...]]:
-    """The paths of largest probability, best first.
-
-    Args:
-        chances: for each choice the (options,) probabilities, independent of the other choices'.
-        most: how many; fewer where there are fewer paths.
-    """
-    paths: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
-    for p in chances:
-        logs = np.log(np.maximum(p, 1e-300))
-        grown = [((*path, i), total + float(log)) for path, total in paths for i, log in enumerate(logs)]
-        paths = sorted(grown, key=lambda item: -item[1])[:most]
-    return [path for path, _ in paths]
 
 
 @strategies.register("darts", paper="Liu et al. 2018, arXiv:1806.09055")
@@ -71,6 +56,20 @@ class GDAS(Weighted):
     """Differentiable search through one drawn option at a time."""
 
     rule = "gdas"
+
+
+@strategies.register("pc_darts", paper="Xu et al. 2020, arXiv:1907.05737")
+class PCDARTS(Weighted):
+    """Differentiable search on a quarter of the channels, with normalised edges."""
+
+    rule = "pc_darts"
+
+
+@strategies.register("p_darts", paper="Chen et al. 2019, arXiv:1904.12760")
+class PDARTS(Weighted):
+    """Differentiable search in three stages: fewer options on a deeper network, skips dropped out and limited."""
+
+    rule = "p_darts"
 
 
 @strategies.register("beta_darts", paper="Ye et al. 2022, arXiv:2203.01665")
