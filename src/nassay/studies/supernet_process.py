@@ -16,8 +16,7 @@ from typing import Any
 import torch
 
 from nassay.estimators.base import Estimate, Fidelity
-from nassay.estimators.supernets import SuperNet
-from nassay.estimators.supernets.methods import super_training
+from nassay.estimators.supernets.methods import super_network, super_training
 from nassay.estimators.supernets.paths import PathTraining
 from nassay.estimators.supernets.training import SuperTraining
 from nassay.estimators.training import Training
@@ -63,7 +62,7 @@ class SupernetBench(Bench):
         started = time.perf_counter()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = SuperNet(self.space(space))
+            network = super_network(method, self.space(space))
         path = self._path(f"{space} {fidelity} {method} {seed}")
         options: dict[str, Any] = {"seed": seed, "checkpoint": path, "fidelity": fidelity, "device": self.device}
         training = super_training(method, network, self.task, **options)

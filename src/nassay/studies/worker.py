@@ -12,8 +12,7 @@ import torch
 
 from nassay.estimators.base import Estimate, Fidelity
 from nassay.estimators.proxies import Batch, ProxyScorer
-from nassay.estimators.supernets import SuperNet
-from nassay.estimators.supernets.methods import super_training
+from nassay.estimators.supernets.methods import super_network, super_training
 from nassay.estimators.supernets.training import SuperTraining
 from nassay.estimators.topology import TopologyScorer, topologies
 from nassay.estimators.training import Training
@@ -67,7 +66,7 @@ class Bench:
         if self._super is None or self._super[0] != (name, version):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed)
-                network = SuperNet(self.space(space), width=fidelity.channels)
+                network = super_network(rule, self.space(space), width=fidelity.channels)
             training = super_training(
                 rule,
                 network,
