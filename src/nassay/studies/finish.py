@@ -62,6 +62,7 @@ def reference_network(
         where none does).
     """
     mobile = Mobile(problem.space.input_shape, problem.space.num_outputs)
+    mobile.head = problem.space.head
     own = Problem(mobile, problem.constraints, problem.budget, seed=problem.seed)
     candidates = mobile.references()
     for candidate in candidates:
