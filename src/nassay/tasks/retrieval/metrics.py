@@ -18,7 +18,7 @@ RECALLS = (1, 2, 4, 8)
 BLOCK = 1024  # queries at once
 
 
-class _Calculator(AccuracyCalculator):  # type: ignore[misc]
+class _Calculator(AccuracyCalculator):
     """The library's calculator with Recall@k, without faiss."""
 
     def __init__(self) -> None:
@@ -50,18 +50,22 @@ def recall_at_1(embeddings: Tensor, labels: Tensor) -> float:
     """Share of items whose nearest neighbour is of their class.
 
     Args:
-        embeddings: (N, D) finite.
+        embeddings: (N, D).
         labels: (N,) class indices.
 
     Returns:
-        0..1, NaN where no class has two items.
+        0..1; NaN where an embedding is not finite, or no class has two items.
     """
+    if not torch.isfinite(embeddings).all():
+        return float("nan")
     recalls: dict[int, float] = _Calculator().get_accuracy(embeddings, labels, include=("recalls",))["recalls"]
     return recalls[1]
 
 
 def retrieval_metrics(embeddings: Tensor, labels: Tensor) -> dict[str, float]:
-    """recall_at_1, _2, _4, _8, map_at_r and nmi, each 0..1; see `recall_at_1`."""
+    """recall_at_1, _2, _4, _8, map_at_r and nmi, each as `recall_at_1`."""
+    if not torch.isfinite(embeddings).all():
+        return dict.fromkeys((*(f"recall_at_{k}" for k in RECALLS), "map_at_r", "nmi"), float("nan"))
     found = _Calculator().get_accuracy(embeddings, labels, include=("recalls", "mean_average_precision_at_r", "NMI"))
     recalls = {f"recall_at_{k}": value for k, value in found["recalls"].items()}
     return {**recalls, "map_at_r": float(found["mean_average_precision_at_r"]), "nmi": float(found["NMI"])}

@@ -111,7 +111,8 @@ class RetrievalCriterion(Criterion):
         self.step += int(self.training)
         embeddings = _eased(outputs.float(), share)
         conditions = _eased(self._loss.nearest(outputs, targets), share)
-        return (1 - share) * loss + nir_loss(*self.flow(embeddings, conditions), self.nir.form)
+        z, log_determinant = self.flow(embeddings, conditions)
+        return (1 - share) * loss + nir_loss(z, log_determinant, self.nir.form)
 
     def groups(self) -> list[dict[str, Any]]:
         """Proxies and flow, without decay, each at its own learning rate."""
