@@ -3,7 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch.utils.data import Dataset
 
@@ -17,6 +17,8 @@ from nassay.tasks.manifests import read_manifest
 from nassay.tasks.npz import read_npz
 from nassay.tasks.resizing import Shape, check_shape, conform
 from nassay.tasks.torch_datasets import read_dataset
+
+D = TypeVar("D", bound=Any)
 
 
 def load_images(source: Any, *, image_shape: Shape | None = None) -> ImageData:
@@ -36,15 +38,15 @@ def load_images(source: Any, *, image_shape: Shape | None = None) -> ImageData:
     """
     shape = None if image_shape is None else check_shape(image_shape)
     if isinstance(source, str) and source in datasets:
-        return _conformed(datasets[source].target(), shape)
+        return conformed(datasets[source].target(), shape)
     if isinstance(source, str | os.PathLike):
         return _from_path(Path(source), shape)
     if isinstance(source, Dataset):
         return read_dataset(source, shape=shape)
     if isinstance(source, tuple | list) and len(source) == 2:
-        return _conformed(from_arrays(*source, name="arrays"), shape)
+        return conformed(from_arrays(*source, name="arrays"), shape)
     if isinstance(source, ImageData):
-        return _conformed(source, shape)
+        return conformed(source, shape)
     raise UserError(
         "Images come from a data set's name, a path, a pair (images, labels), a torch Dataset or ImageData, "
         f"found {type(source).__name__}."
@@ -58,7 +60,7 @@ def _from_path(path: Path, shape: Shape | None) -> ImageData:
         raise UserError(f"There is no file or folder {path}. {unknown_name('data set', str(path), datasets.names())}")
     kind = path.suffix.lower()
     if kind == ".npz":
-        return _conformed(read_npz(path), shape)
+        return conformed(read_npz(path), shape)
     if kind == ".csv":
         return read_manifest(path, shape=shape)
     raise UserError(
@@ -67,8 +69,13 @@ def _from_path(path: Path, shape: Shape | None) -> ImageData:
     )
 
 
-def _conformed(data: ImageData, shape: Shape | None) -> ImageData:
-    """The data with images converted to `shape`, and a note that says so."""
+def conformed(data: D, shape: Shape | None) -> D:
+    """The data with images converted to `shape` (C, H, W), and a note that says so.
+
+    Args:
+        data: a dataclass with x, notes and preprocessing as `ImageData` has them.
+        shape: None to leave everything as it is.
+    """
     found = data.x.shape[1:]
     if shape is None or found == shape:
         return data
