@@ -4,7 +4,7 @@ Measures: Xie et al. 2021, "Weight-Sharing Neural Architecture Search: A Battle 
 arXiv:2008.01475 (its thesis; the formulas are ours), and Zhang et al. 2020, arXiv:2001.01431, see `stability`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -26,7 +26,12 @@ def ceiling(alone: np.ndarray) -> float | None:
     return stability_tau(alone) if len(alone) > 1 else None
 
 
-def supernet_gap(alone: Matrix, runs: Sequence[dict[str, Any]], seed: int = 0) -> dict[str, Any]:
+def supernet_gap(
+    alone: Matrix,
+    runs: Sequence[dict[str, Any]],
+    seed: int = 0,
+    classes: Mapping[str, Sequence[int]] | None = None,
+) -> dict[str, Any]:
     """Every measure of a method's super-networks.
 
     Args:
@@ -35,12 +40,14 @@ def supernet_gap(alone: Matrix, runs: Sequence[dict[str, Any]], seed: int = 0) -
             norms, `epochs` {share of the training: accuracies}, `window` (snapshots, architectures), `update_counts`
             [choice][option] or None, and `mixture` and `discretised` accuracies, or None.
         seed: of the bootstrap.
+        classes: by name, such as `depth`, which class each architecture is in.
 
     Returns:
         JSON-ready: `recalibrated` and `plain`, each the gap of the mean over super-networks with its interval, tau of
         each super-network and the spread of levels; `ceiling` and `share_of_ceiling`; `stability` over super-networks,
         None for a single one; `epochs`, the mean tau at each share of the training; `window`, the measures of each
-        super-network; `unfairness`, the largest difference of update counts; `discretisation_gap`, a mean.
+        super-network; `within`, for each kind of classes tau over the `pairs` of the same class, of each super-network
+        and their mean; `unfairness`, the largest difference of update counts; `discretisation_gap`, a mean.
     """
     columns = np.asarray(alone, dtype=float)
     truth = columns.mean(0)
@@ -59,11 +66,33 @@ def supernet_gap(alone: Matrix, runs: Sequence[dict[str, Any]], seed: int = 0) -
     shares = runs[0]["epochs"]
     found["epochs"] = {share: _mean([_tau(np.array(run["epochs"][share]), truth) for run in runs]) for share in shares}
     found["window"] = [asdict(window_gap(np.array(run["window"]), truth)) for run in runs if run["window"]]
+    found["within"] = {what: _within(inherited, truth, np.array(own)) for what, own in (classes or {}).items()}
     counts = [run["update_counts"] for run in runs if run["update_counts"]]
     found["unfairness"] = max((max(row) - min(row) for c in counts for row in c), default=None)
     pairs = [run["mixture"] - run["discretised"] for run in runs if run["discretised"] is not None]
     found["discretisation_gap"] = float(np.mean(pairs)) if pairs else None
     return found
+
+
+def tau_of_pairs(values: np.ndarray, truth: np.ndarray, pairs: np.ndarray) -> float | None:
+    """Kendall's tau-b over some pairs of architectures; None where all of them are tied.
+
+    Args:
+        values: (architectures,) cheap values.
+        truth: (architectures,) true values.
+        pairs: (pairs, 2) indices.
+    """
+    left, right = pairs.T
+    a, b = np.sign(values[left] - values[right]), np.sign(truth[left] - truth[right])
+    untied = np.sqrt(float(np.abs(a).sum()) * float(np.abs(b).sum()))
+    return float((a * b).sum() / untied) if untied else None
+
+
+def _within(inherited: np.ndarray, truth: np.ndarray, classes: np.ndarray) -> dict[str, Any]:
+    every = np.transpose(np.triu_indices(len(truth), 1))
+    pairs = every[classes[every[:, 0]] == classes[every[:, 1]]]
+    taus = [tau_of_pairs(row, truth, pairs) for row in inherited]
+    return {"pairs": len(pairs), "taus": taus, "mean_tau": _mean(taus)}
 
 
 def _tau(values: np.ndarray, truth: np.ndarray) -> float | None:

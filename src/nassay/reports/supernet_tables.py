@@ -32,6 +32,9 @@ def supernet_rows(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("Stability", signed(summary["stability"]), "τ between super-networks of different seeds (S-Tau)"),
         ("τ on the way", _list(summary["epochs"].values()), f"at {', '.join(summary['epochs'])} of the training"),
     ]
+    for aspect, found in summary["within"].items():
+        meaning = f"{found['pairs']} pairs in the same eighth of the range of {aspect}; over all pairs {_tau(own)}"
+        rows.append((f"τ within equal {aspect}", _tau(found), meaning))
     if window:
         steps = f"of the last {window[0]['snapshots']} mini-batches"
         rows += [

@@ -2,8 +2,9 @@
 
 SPOS, Guo et al. 2020, arXiv:1904.00420: uniform single paths, then evolution with re-calibrated norms, half of the
 children by crossover and half by mutation of the best ten. FairNAS, Chu et al. 2021, arXiv:1907.01845: strictly fair
-paths; its multi-objective search is replaced by the same evolution under limits. The best, and some random draws, are
-then trained alone for a while: inherited accuracies are not trusted with the choice, and their gap is measured.
+paths; its multi-objective search is replaced by the same evolution under limits. Few-shot, Zhao et al. 2021,
+arXiv:2006.06863: the super-network is split half-way. The best, and some random draws, are then trained alone for a
+while: inherited accuracies are not trusted with the choice, and their gap is measured.
 """
 
 from collections.abc import Generator
@@ -130,3 +131,10 @@ class FairNAS(OneShot):
     """Super-network trained by strictly fair paths, then evolution on inherited accuracy."""
 
     rule = "fairnas"
+
+
+@strategies.register("few_shot", paper="Zhao et al. 2021, arXiv:2006.06863")
+class FewShot(OneShot):
+    """Super-network split into one for each option of a choice, then evolution on inherited accuracy."""
+
+    rule = "few_shot"

@@ -7,6 +7,7 @@ goes on where it was stopped.
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,12 +15,11 @@ from typing import Any
 
 from nassay.errors import NassayError, UserError
 from nassay.estimators.base import Fidelity
-from nassay.estimators.supernets import SuperNet
-from nassay.estimators.supernets.methods import METHODS
+from nassay.estimators.supernets.methods import METHODS, super_network
 from nassay.gaps.supernet import supernet_gap
 from nassay.registry import unknown_name
 from nassay.reports.supernet_page import render_supernet
-from nassay.spaces.base import Architecture
+from nassay.spaces.base import Architecture, Space
 from nassay.strategies.base import Request
 from nassay.strategies.problem import Problem
 from nassay.studies.evaluate import Evaluator
@@ -34,6 +34,7 @@ from nassay.tasks.base import task_from
 PROGRAM, SUMMARY, REPORT = "nassay.studies.supernet_process", "summary.json", "report.html"
 ALONE_SEEDS = 2  # stand-alone trainings of an architecture, the fewest that have a ceiling
 FEWEST = 4
+EIGHTHS = 8  # classes of networks of about the same depth, or width
 HORIZON = 1.15  # of the cosine: the learning rate falls to a 25th, as in the study, and the last steps still move
 
 
@@ -83,7 +84,8 @@ def measure_supernet(
         listener: hears of progress.
 
     Raises:
-        UserError: bad input, an unknown name, a space without super-network, or a folder with something else in it.
+        UserError: bad input, an unknown name, a space without super-network, a method that cannot train it, or a folder
+            with something else in it.
         NassayError: too few trainings have come to an end.
         StudyBusyError: another command works on the folder.
         StudyStoppedError: the system stopped it; the same command goes on.
@@ -101,7 +103,7 @@ def measure_supernet(
         raise UserError(f"At least one worker is needed, found {workers=}.")
     task = task_from(data, seed=seed, image_shape=image_shape)
     searched = task.space(space)
-    SuperNet(searched)  # raises for a space that has none
+    super_network(method, searched)  # raises for a space that has none
     drawn = list(islice(Problem(searched, seed=seed).stream("supernet"), architectures))
     plan = {
         "study": "supernet",
@@ -127,7 +129,7 @@ def measure_supernet(
         supers = [Request(searched.smallest(), f"supernet:{method}@{s}", shared) for s in super_seeds]
         singles = [[Request(a, f"alone:{s}", alone) for a in drawn] for s in alone_seeds]
         pay(evaluator, [*supers, *(r for row in singles for r in row)], clock, minutes, listener or Listener())
-        measured = _measured(evaluator, drawn, supers, singles, seed)
+        measured = _measured(evaluator, searched, drawn, supers, singles, seed)
         summary = {
             **{k: v for k, v in plan.items() if k != "architectures"},
             "method": method,
@@ -145,6 +147,7 @@ def measure_supernet(
 
 def _measured(
     evaluator: Evaluator,
+    space: Space,
     drawn: list[Architecture],
     supers: list[Request],
     singles: list[list[Request]],
@@ -166,11 +169,22 @@ def _measured(
     chosen = [{**run, **_only(run, known)} for run in runs]
     alone = [[v for i in known if (v := row[i]) is not None] for row in values]
     return {
-        **supernet_gap(alone, chosen, seed),
+        **supernet_gap(alone, chosen, seed, size_classes(space, [drawn[i] for i in known])),
         "architectures": [evaluator.text(drawn[i]) for i in known],
         "alone": alone,
         "inherited": [run["inherited"] for run in chosen],
     }
+
+
+def size_classes(space: Space, architectures: Sequence[Architecture]) -> dict[str, list[int]]:
+    """For depth and width the eighth of the space's range that each architecture is in, where options have sizes."""
+    found = {}
+    for aspect in ("depth", "width"):
+        positions = [i for i, own in enumerate(space.aspects) if own == aspect]
+        if positions:
+            shares = [[a.choices[i] / (space.options[i] - 1) for i in positions] for a in architectures]
+            found[aspect] = [round(EIGHTHS * sum(row) / len(row)) for row in shares]
+    return found
 
 
 def _only(run: dict[str, Any], known: list[int]) -> dict[str, Any]:

@@ -53,8 +53,6 @@ class DifferentiableSearch(BilevelTraining):
         self.logits = [draw.to(device).requires_grad_() for draw in draws]
         self.logit_optimizer = torch.optim.Adam(self.logits, lr=logit_rate, betas=LOGIT_BETAS, weight_decay=LOGIT_DECAY)
         super().__init__(network, task, seed=seed, device=device, **options)
-        self._done = 0.0
-        self._horizon: float | None = None
 
     def run(self, bound: Fidelity) -> Estimate:
         """Search up to the bound; see `Training.run`.
@@ -64,7 +62,6 @@ class DifferentiableSearch(BilevelTraining):
             `weights` [choice][option] that they follow from, and the same network's metric when only these options are
             left, `discretised`: the difference is the discretisation gap.
         """
-        self._horizon = bound.horizon
         found = super().run(bound)
         if found.value is None:
             return found
@@ -90,11 +87,6 @@ class DifferentiableSearch(BilevelTraining):
         )
 
     # A step ----------------------------------------------------------------------------------------------------------
-
-    def _step(self, final_progress: float | None) -> float:
-        here = self.epochs / self._horizon if self._horizon is not None else 0.0
-        self._done = min(1.0, here if final_progress is None else final_progress)
-        return super()._step(final_progress)
 
     def _backward(self, x: Tensor, y: Tensor) -> Tensor:
         """The logits' step on their half, then the weights' gradients on theirs."""

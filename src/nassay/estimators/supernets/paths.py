@@ -11,14 +11,19 @@ import torch
 from torch import Tensor
 
 from nassay.estimators.supernets.sampling import Path as Choices
-from nassay.estimators.supernets.sampling import groups, strictly_fair, uniform, update_counts
+from nassay.estimators.supernets.sampling import groups, sandwich, strictly_fair, uniform, update_counts
 from nassay.estimators.supernets.supernet import SuperNet
 from nassay.estimators.supernets.training import SuperTraining
 from nassay.tasks.base import Split, Task
 
 Rule = Callable[[np.random.Generator, Sequence[int]], list[Choices]]
 
-RULES: dict[str, Rule] = {"spos": uniform, "fairnas": strictly_fair, "ordered_dropout": groups}
+RULES: dict[str, Rule] = {
+    "spos": uniform,
+    "fairnas": strictly_fair,
+    "ordered_dropout": groups,
+    "sandwich": sandwich,
+}
 SHARING = ("ordered_dropout",)  # rules whose paths share one pass
 SHOWN_PATHS = 4  # random sub-networks whose mean accuracy stands for the super-network's on the way
 
@@ -34,6 +39,7 @@ class PathTraining(SuperTraining):
     """
 
     def __init__(self, network: SuperNet, task: Task, rule: str, **options: Any) -> None:
+        self._counts = [[0] * n for n in network.space.options]
         super().__init__(network, task, **options)
         self.rule, self.sharing = RULES[rule], rule in SHARING
         shown = np.random.default_rng([self.seed, 0x5033])
@@ -45,8 +51,7 @@ class PathTraining(SuperTraining):
 
     def update_counts(self) -> list[list[int]]:
         """How often each option of each choice has been updated so far, [choice][option]."""
-        done = [path for step in range(self.state.step) for path in self.paths(step)]
-        return update_counts(done, self.network.space.options)
+        return [list(row) for row in self._counts]
 
     def outputs(self, split: Split) -> tuple[Tensor, Tensor]:
         """Outputs of a few random sub-networks, each on its part of the split, and the targets."""
@@ -60,7 +65,7 @@ class PathTraining(SuperTraining):
         return torch.cat(outputs), torch.cat(targets)
 
     def _backward(self, x: Tensor, y: Tensor) -> Tensor:
-        paths = self.paths(self.state.step)
+        paths = self._drawn()
         if self.sharing:
             loss = self.criterion(self.network.paths(x, paths), y)
             loss.backward()
@@ -71,3 +76,16 @@ class PathTraining(SuperTraining):
             loss.backward()
             total += loss.detach()
         return total
+
+    def _drawn(self) -> list[Choices]:
+        """The paths of this step, counted."""
+        paths = self.paths(self.state.step)
+        new = update_counts(paths, self.network.space.options)
+        self._counts = [[a + b for a, b in zip(*rows, strict=True)] for rows in zip(self._counts, new, strict=True)]
+        return paths
+
+    def _more_state(self) -> dict[str, Any]:
+        return {"counts": self._counts}
+
+    def _load_more(self, payload: dict[str, Any]) -> None:
+        self._counts = payload["counts"]

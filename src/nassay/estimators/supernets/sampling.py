@@ -37,6 +37,17 @@ def strictly_fair(rng: np.random.Generator, options: Sequence[int]) -> list[Path
     return [tuple(map(int, path)) for path in np.transpose(columns)]
 
 
+def sandwich(rng: np.random.Generator, options: Sequence[int], count: int = 4) -> list[Path]:
+    """The largest and the smallest path, then uniform ones (Yu & Huang 2019, arXiv:1903.05134, section 3.2)."""
+    between = [uniform(rng, options)[0] for _ in range(count - 2)]
+    return [largest(options), (0,) * len(options), *between]
+
+
+def largest(options: Sequence[int]) -> Path:
+    """The last option of every choice: the largest, in spaces whose options have sizes."""
+    return tuple(n - 1 for n in options)
+
+
 def update_counts(paths: Sequence[Path], options: Sequence[int]) -> list[list[int]]:
     """How often each option of each choice was on a path."""
     return [np.bincount([p[i] for p in paths], minlength=n).tolist() for i, n in enumerate(options)]

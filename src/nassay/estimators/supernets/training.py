@@ -52,8 +52,15 @@ class SuperTraining(Training):
     ) -> None:
         options: dict[str, Any] = {"checkpoint": checkpoint, "fidelity": fidelity, "device": device, "recipe": recipe}
         super().__init__(network, task, seed=seed, **options)
+        self._done = 0.0  # share of the training, where its end is known
+        self._horizon: float | None = None
         for parameter in self.network.parameters():  # a step must find them all: some weights have no gradient in it
             self.optimizer.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
+
+    def run(self, bound: Fidelity) -> Estimate:
+        """Train up to the bound; see `Training.run`."""
+        self._horizon = bound.horizon
+        return super().run(bound)
 
     def inherit(
         self,
@@ -88,10 +95,15 @@ class SuperTraining(Training):
         if not recalibrate:
             network.eval()
             return self._outputs_of(run, split)
-        with recalibrated(network, run, self._plain_batches()):
+        with recalibrated(network, run, self.plain_batches()):
             return self._outputs_of(run, split)
 
-    def _plain_batches(self) -> list[Tensor]:
+    def _step(self, final_progress: float | None) -> float:
+        here = self.epochs / self._horizon if self._horizon is not None else 0.0
+        self._done = min(1.0, here if final_progress is None else final_progress)
+        return super()._step(final_progress)
+
+    def plain_batches(self) -> list[Tensor]:
         """Fixed batches of training images as they are, at the size that the network sees now."""
         rows = np.random.default_rng([self.seed, 0xBA7]).permutation(self.rows)[: RECALIBRATION * self.batch_size]
         parts = np.array_split(np.sort(rows), max(1, len(rows) // self.batch_size))
