@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import kendalltau
 
-from nassay.gaps.supernet import ceiling, supernet_gap
+from nassay.gaps.supernet import ceiling, supernet_gap, tau_of_pairs
 
 ALONE = [[0.5, 0.6, 0.7, 0.8], [0.52, 0.62, 0.82, 0.72]]  # means .51 .61 .76 .76
 TRUTH = np.mean(ALONE, axis=0)
@@ -52,3 +53,21 @@ def test_a_single_super_network_has_no_stability() -> None:
     assert found["share_of_ceiling"] is None
     assert found["unfairness"] is None
     assert found["discretisation_gap"] == pytest.approx(0.3)
+
+
+def test_within_classes_only_their_pairs_count() -> None:
+    """Networks 0 and 2 have one depth and are in order, 1 and 3 another and are not: (1 - 1) / 2."""
+    found = supernet_gap(ALONE, [run([0.1, 0.4, 0.3, 0.2])], classes={"depth": [4, 7, 4, 7], "width": [0, 1, 2, 3]})
+    assert found["within"] == {
+        "depth": {"pairs": 2, "taus": [0.0], "mean_tau": 0.0},
+        "width": {"pairs": 0, "taus": [None], "mean_tau": None},
+    }
+    assert found["recalibrated"]["mean_tau"] == pytest.approx(1 / (5 * 6) ** 0.5)  # 3 in order, 2 not, one tie
+    assert supernet_gap(ALONE, [run([0.1, 0.4, 0.3, 0.2])])["within"] == {}
+
+
+def test_tau_of_all_pairs_is_kendall_s() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(5, size=12).astype(float), rng.integers(5, size=12).astype(float)
+    pairs = np.array([(i, j) for i in range(12) for j in range(i)])
+    assert tau_of_pairs(x, y, pairs) == pytest.approx(kendalltau(x, y).statistic)

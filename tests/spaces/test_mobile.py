@@ -162,3 +162,10 @@ def test_graph_of_the_smallest() -> None:
     graph = space.graph(space.smallest())
     assert graph.labels == ("input", "stem", *("k3e1", "add") * 3, *("k3e1",) * 3, "tail", "output")
     assert len(graph.edges) == len(graph.labels) - 1 + 3
+
+
+def test_a_stage_s_blocks_are_the_first_of_the_super_network_s_four() -> None:
+    space = Mobile()
+    found = space.shared_blocks(space.references()[0])  # depths 1, 2, 3, 4, 3, 3
+    assert found == (0, 4, 5, 8, 9, 10, 12, 13, 14, 15, 16, 17, 18, 20, 21, 22)
+    assert len(space.super_layout(lambda *_: torch.nn.Identity()).blocks) == 6 * MAX_DEPTH

@@ -113,3 +113,18 @@ def test_graph_has_an_add_behind_each_shortcut() -> None:
     chain = ("basic", "add", "basic", "add", "basic", "bottleneck", "bottleneck", "add")
     assert graph.labels == ("input", "stem", *chain, "output")
     assert len(graph.edges) == len(graph.labels) - 1 + 3
+
+
+def test_blocks_of_each_kind_have_their_own_place_in_the_super_network() -> None:
+    space = ResNet()
+    found = space.from_string("resnet:stem32-basic64x2-bottleneck128x1-plain-bottleneck256x3-basic512x1")
+    assert space.shared_blocks(found) == (4, 5, 8, 16, 17, 18, 28)
+
+
+def test_first_blocks_of_the_super_network_have_projections() -> None:
+    """At 8 x 8 the third stage alone halves; the stem is as wide as the first stage, and still there is one."""
+    blocks = ResNet((1, 8, 8), 4).super_layout(lambda *_: torch.nn.Identity(), width=0.25).blocks
+    made = [piece.make() for piece in blocks]
+    assert len(made) == 32
+    projected = [i for i, block in enumerate(made) if not isinstance(block.shortcut, torch.nn.Identity)]
+    assert projected == [0, 4, 8, 12, 16, 20, 24, 28]

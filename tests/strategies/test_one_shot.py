@@ -6,7 +6,7 @@ import pytest
 
 from nassay.spaces.base import Space
 from nassay.strategies import Budget, Problem, Record
-from nassay.strategies.one_shot import INHERITED, SPOS, SUPERNET_SHARE, FairNAS, OneShot
+from nassay.strategies.one_shot import INHERITED, SPOS, SUPERNET_SHARE, FairNAS, FewShot, OneShot
 
 
 def driven(kind: type[OneShot], toy: Space, oracle: Any, budget: Budget) -> tuple[OneShot, list[Record]]:
@@ -15,7 +15,7 @@ def driven(kind: type[OneShot], toy: Space, oracle: Any, budget: Budget) -> tupl
     return strategy, oracle(problem, seed=1).drive(strategy)
 
 
-@pytest.mark.parametrize("kind", [SPOS, FairNAS])
+@pytest.mark.parametrize("kind", [SPOS, FairNAS, FewShot])
 def test_one_super_network_then_inherited_then_trained(kind: type[OneShot], toy: Space, oracle: Any) -> None:
     strategy, records = driven(kind, toy, oracle, Budget(evaluations=8))
     names = [r.request.estimator for r in records]

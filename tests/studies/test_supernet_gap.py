@@ -10,9 +10,12 @@ from scipy.stats import kendalltau
 
 from nassay.errors import NassayError, UserError
 from nassay.estimators.base import Fidelity
+from nassay.spaces.base import Architecture
+from nassay.spaces.cell64 import Cell64
+from nassay.spaces.resnet import ResNet
 from nassay.studies import supernet_gap
 from nassay.studies.plan import save_task
-from nassay.studies.supernet_gap import measure_supernet
+from nassay.studies.supernet_gap import measure_supernet, size_classes
 from nassay.studies.supernet_process import SupernetBench, answer
 from nassay.tasks.base import Task
 
@@ -95,7 +98,9 @@ def test_without_a_super_network_there_is_nothing_to_compare(measured: Any) -> N
         ({"epochs": 0}, "positive epochs"),
         ({"workers": 0}, "one worker"),
         ({"method": "dart"}, "Did you mean darts"),
-        ({"space": "mobile"}, "has no super-network"),
+        ({"space": "nb101"}, "has no super-network"),
+        ({"method": "sandwich"}, "options of 'cell64' have no sizes"),
+        ({"space": "mobile", "method": "darts"}, "those of 'mobile' are sizes"),
     ],
 )
 def test_bad_settings_are_refused_before_anything_is_written(
@@ -104,6 +109,18 @@ def test_bad_settings_are_refused_before_anything_is_written(
     with pytest.raises(UserError, match=says):
         measured(**options)
     assert not (tmp_path / "run").exists()
+
+
+def test_networks_are_classed_by_depth_and_width() -> None:
+    """Four stages of one to four blocks; five widths, the stem's of four options, the stages' of six."""
+    space = ResNet((1, 8, 8), 4)
+    found = [
+        Architecture("resnet", (0, *(0, 0, 1, 1) * 4)),
+        Architecture("resnet", (3, *(3, 5, 0, 0) * 4)),
+        Architecture("resnet", (3, *(1, 0, 0, 0) * 3, 0, 5, 0, 0)),  # depth 3 / 12, widths (1 + 0 + 0 + 0 + 1) / 5
+    ]
+    assert size_classes(space, found) == {"depth": [0, 8, 2], "width": [0, 8, 3]}
+    assert size_classes(Cell64(), [Architecture("cell64", (0, 1, 2))]) == {}
 
 
 # The worker -----------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nassay.estimators.supernets.sampling import strictly_fair, uniform, update_counts
+from nassay.estimators.supernets.sampling import largest, sandwich, strictly_fair, uniform, update_counts
 
 RNG = np.random.default_rng
 
@@ -28,3 +28,11 @@ def test_uniform_paths_are_uniform_and_not_fair() -> None:
     assert abs(counts[0][0] - 2000) < 4.5 * (4000 / 4) ** 0.5
     assert all(abs(n - 1000) < 4.5 * (4000 * 3 / 16) ** 0.5 for n in counts[1])
     assert len(set(counts[1])) > 1
+
+
+def test_a_sandwich_has_the_largest_and_the_smallest_path() -> None:
+    options = (3, 1, 4)
+    draws = [sandwich(RNG(seed), options) for seed in range(30)]
+    assert all(paths[:2] == [(2, 0, 3), (0, 0, 0)] and len(paths) == 4 for paths in draws)
+    assert len({path for paths in draws for path in paths[2:]}) == 12  # all there are
+    assert largest(options) == (2, 0, 3)

@@ -12,7 +12,8 @@ from nassay.estimators.supernets import SuperNet
 from nassay.spaces.base import Architecture, Space
 from nassay.spaces.bypass import BypassSpace
 from nassay.spaces.cell64 import Cell64
-from nassay.spaces.mobile import Mobile
+from nassay.spaces.fpn import FPN
+from nassay.spaces.nb101 import NB101
 from nassay.spaces.nb201 import NB201
 from nassay.spaces.tiny201 import Tiny201
 
@@ -21,6 +22,7 @@ SPACES = [
     Tiny201((1, 8, 8), 4),
     Cell64((2, 8, 8), 4, channels=4, cells=2),
     BypassSpace((1, 8, 8), 4),
+    FPN((1, 8, 8), 4, nodes=2, channels=4),
 ]
 
 
@@ -123,5 +125,5 @@ def test_nothing_stays_selected(supernet: SuperNet, space: Space) -> None:
 
 
 def test_a_space_without_super_network_says_so() -> None:
-    with pytest.raises(UserError, match="'mobile' has no super-network; take"):
-        SuperNet(Mobile())
+    with pytest.raises(UserError, match="'nb101' has no super-network; take"):
+        SuperNet(NB101())
