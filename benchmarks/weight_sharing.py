@@ -1,0 +1,289 @@
+"""What weight sharing does to rankings: the study of Zhang et al. 2020 (arXiv:2001.01431) on the embedded digits.
+
+    python benchmarks/weight_sharing.py --work runs/weight-sharing --seeds 5
+
+The 64 networks of `cell64`, trained alone with as many seeds; one super-network for all of them; groups of networks
+with weights of their own, random or of similar networks; networks that share stem and first cells only; sub-networks
+that are taken out and fine-tuned for some mini-batches. A training goes through one network a step, each once a round,
+under the same cosine rate; a group or a prefix sees as many epochs as the one super-network, as in the study. Rankings
+are read after each of the last mini-batches. Finished instances are lines of a file in the work folder. Writes
+`benchmarks/results/weight_sharing.md` and `.json`.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import kendalltau, t
+
+from nassay.estimators.base import Fidelity
+from nassay.estimators.supernets import SuperNet
+from nassay.estimators.supernets.fine_tuning import FineTuning
+from nassay.estimators.supernets.sharing import MemberTraining, PrefixNet, grouped
+from nassay.gaps.stability import stability_tau, window_gap
+from nassay.spaces.base import Architecture
+from nassay.spaces.cell64 import Cell64
+from nassay.tasks.base import Task, task_from
+
+RESULTS = Path(__file__).parent / "results"
+COUNT, CELLS, CHANNELS = 64, 4, 16
+GROUPS = (2, 4, 8, 16)
+LOOKS = (0, 5, 10, 20, 64)  # mini-batches of fine-tuning
+HORIZON = 1.15  # of the cosine, as in `nassay gap supernet`
+ITEMS = 256  # validation items that a snapshot looks at
+Row = dict[str, Any]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--work", type=Path, default=Path("runs/weight-sharing"), help="folder that keeps what is done")
+    parser.add_argument("--seeds", type=int, default=5, help="instances of everything")
+    parser.add_argument("--epochs", type=float, default=20.0, help="of every training")
+    parser.add_argument("--window", type=int, default=16, help="mini-batches after which the ranking is read")
+    parser.add_argument("--channels", type=int, default=CHANNELS)
+    parser.add_argument("--workers", type=int, default=2, help="processes, one thread each")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder that is written to")
+    args = parser.parse_args()
+    settings = {"epochs": args.epochs, "window": args.window, "channels": args.channels}
+    rows = instances(args.work, settings, args.seeds, args.workers)
+    command = f"python benchmarks/weight_sharing.py --seeds {args.seeds} --epochs {args.epochs:g}"
+    found = {"command": command, "seeds": args.seeds, **settings, **findings(rows)}
+    args.results.mkdir(parents=True, exist_ok=True)
+    (args.results / "weight_sharing.json").write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
+    (args.results / "weight_sharing.md").write_text(page(found), "utf-8")
+
+
+# Trainings -----------------------------------------------------------------------------------------------------------
+
+
+def arms() -> list[str]:
+    """What every seed trains."""
+    groups = [f"{kind} {m}" for m in GROUPS for kind in ("random", "similar")]
+    return ["alone", "shared", *groups, *(f"prefix {k}" for k in range(CELLS + 1))]
+
+
+def instances(work: Path, settings: Row, seeds: int, workers: int) -> list[Row]:
+    """A row for every arm and seed: {arm, seed, window (snapshots, 64)} and, for `shared`, `tuned` by mini-batches."""
+    work.mkdir(parents=True, exist_ok=True)
+    log = work / "instances.jsonl"
+    done = [json.loads(line) for line in log.read_text("utf-8").splitlines()] if log.exists() else []
+    done = [row for row in done if row["settings"] == settings]
+    known = {(row["arm"], row["seed"]) for row in done}
+    wanted = [(arm, seed) for seed in range(seeds) for arm in arms() if (arm, seed) not in known]
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool, log.open("a", encoding="utf-8") as file:
+        for future in as_completed([pool.submit(instance, arm, seed, settings) for arm, seed in wanted]):
+            done.append(future.result())
+            file.write(json.dumps(done[-1]) + "\n")
+            file.flush()
+            print(done[-1]["arm"], done[-1]["seed"], f"{done[-1]['seconds']:.0f} s", flush=True)
+    return [row for row in done if row["seed"] < seeds]
+
+
+def instance(arm: str, seed: int, settings: Row) -> Row:
+    """One arm's training or trainings with one seed."""
+    torch.set_num_threads(1)
+    began = time.perf_counter()
+    kind, _, number = arm.partition(" ")
+    row: Row = {"arm": arm, "seed": seed, "settings": settings}
+    final, snapshots = np.empty(COUNT), np.empty((settings["window"], COUNT))
+    if kind == "prefix":
+        parts = [list(range(COUNT))]
+    else:
+        parts = grouped(COUNT, COUNT if kind == "alone" else int(number or 1), similar=kind == "similar")
+    for part in parts:
+        training = prefixed(int(number), seed, settings) if kind == "prefix" else members(part, seed, settings)
+        final[part] = [training.inherit(choices, items=None).value for choices in training.members]
+        if kind == "shared":
+            row["tuned"] = tuned(training)
+        snapshots[:, part] = window(training, settings)
+    seconds = round(time.perf_counter() - began, 1)
+    return {**row, "final": final.tolist(), "window": snapshots.tolist(), "seconds": seconds}
+
+
+def members(part: Sequence[int], seed: int, settings: Row) -> MemberTraining:
+    """A super-network that some networks have been trained in; for a single one it is a training alone."""
+    space = space_of(settings)
+    torch.manual_seed(1000 * seed + part[0])
+    return trained(SuperNet(space), [space.networks()[i] for i in part], seed, settings)
+
+
+def prefixed(shared: int, seed: int, settings: Row) -> MemberTraining:
+    """Networks that have been trained with a shared stem and so many shared cells."""
+    space = space_of(settings)
+    torch.manual_seed(seed)
+    return trained(PrefixNet(space, space.networks(), shared), space.networks(), seed, settings)
+
+
+def trained(network: SuperNet, part: Sequence[Architecture], seed: int, settings: Row) -> MemberTraining:
+    """The training of some networks, at its end.
+
+    Raises:
+        RuntimeError: it diverged.
+    """
+    training = MemberTraining(network, digits(), [a.choices for a in part], seed=seed)
+    epochs = settings["epochs"]
+    found = training.run(Fidelity(epochs=epochs, horizon=HORIZON * epochs))
+    if found.value is None:
+        raise RuntimeError(found.reason)
+    return training
+
+
+def window(training: MemberTraining, settings: Row) -> np.ndarray:
+    """(snapshots, members) accuracies after each of some more mini-batches."""
+    rows = []
+    for _ in range(settings["window"]):
+        with torch.random.fork_rng(devices=[]):
+            training._step(None)
+        rows.append([training.inherit(choices, items=ITEMS, averaged=False).value for choices in training.members])
+    return np.array(rows, dtype=float)
+
+
+def tuned(training: MemberTraining) -> Row:
+    """By the number of mini-batches of fine-tuning, the accuracies of all networks."""
+    every = [FineTuning(training, choices).metrics(LOOKS, items=ITEMS) for choices in training.members]
+    return {str(look): list(values) for look, values in zip(LOOKS, zip(*every, strict=True), strict=True)}
+
+
+@cache
+def digits() -> Task:
+    """The embedded images."""
+    return task_from("digits", seed=0)
+
+
+def space_of(settings: Row) -> Cell64:
+    """The space for them."""
+    task = digits()
+    return Cell64(task.input_shape, task.num_outputs, channels=settings["channels"], cells=CELLS)
+
+
+# Findings ------------------------------------------------------------------------------------------------------------
+
+
+def findings(rows: Sequence[Row]) -> Row:
+    """Measures of every arm, and the study's findings held against ours, each a mean with a 95 % t interval."""
+    by = {arm: sorted((r for r in rows if r["arm"] == arm), key=lambda r: r["seed"]) for arm in arms()}
+    alone = np.array([r["final"] for r in by["alone"]])
+    taus, spread, table = {}, {}, []
+    for arm in arms():
+        truths = [others(alone, i) if arm == "alone" else alone.mean(0) for i in range(len(by[arm]))]
+        gaps = [window_gap(np.array(r["window"]), truth, COUNT) for r, truth in zip(by[arm], truths, strict=True)]
+        taus[arm], spread[arm] = [g.tau_mean for g in gaps], [g.tau_std for g in gaps]
+        finals = np.array([r["final"] for r in by[arm]])
+        table.append(
+            {
+                "arm": arm,
+                "tau": estimate(taus[arm]),
+                "deviation": estimate(spread[arm]),
+                "neighbours": estimate([g.neighbour_tau for g in gaps]),
+                "stability": stability(finals),
+                "top_3_rank": estimate([g.top_3_rank for g in gaps]),
+                "level_gap": estimate([g.level_gap for g in gaps]),
+            }
+        )
+    for look in map(str, LOOKS):
+        values = np.array([r["tuned"][look] for r in by["shared"]])
+        taus[f"tuned {look}"] = [float(kendalltau(row, alone.mean(0)).statistic) for row in values]
+        arm = f"shared, then {look} mini-batches alone"
+        table.append({"arm": arm, "tau": estimate(taus[f"tuned {look}"]), "stability": stability(values)})
+    return {"networks": COUNT, "findings": claims(taus, spread), "arms": table, "truth": alone.tolist()}
+
+
+def claims(taus: dict[str, list[float]], spread: dict[str, list[float]]) -> list[Row]:
+    """The study's findings: paired over seeds, our difference beside theirs."""
+
+    def less(a: str, b: str, of: dict[str, list[float]] = taus) -> list[float]:
+        return [x - y for x, y in zip(of[a], of[b], strict=True)]
+
+    sizes = [less(f"similar {m}", f"random {m}") for m in GROUPS]
+    pairs = [
+        ("deviation of τ between mini-batches: shared less alone", less("shared", "alone", spread), "0.135", 1),
+        ("τ: alone less shared", less("alone", "shared"), "0.304", 1),
+        ("τ: 8 random groups less one super-network", less("random 8", "shared"), "-0.245", -1),
+        ("τ: 8 groups of similar networks less one super-network", less("similar 8", "shared"), "0.193", 1),
+        ("τ: similar less random groups, mean over sizes", list(np.mean(sizes, 0)), "0.328", 1),
+        ("τ: only the stem shared less all cells shared", less("prefix 0", f"prefix {CELLS}"), "0.179", 1),
+        ("τ: after 5 mini-batches of fine-tuning less before", less("tuned 5", "tuned 0"), "about 0.3", 1),
+        ("τ: after 64 mini-batches of fine-tuning less before", less("tuned 64", "tuned 0"), "about 0.3", 1),
+    ]
+    return [
+        {"finding": name, "theirs": theirs, **(own := estimate(values)), "holds": verdict(own, sign)}
+        for name, values, theirs, sign in pairs
+    ]
+
+
+def verdict(own: Row, sign: int) -> str:
+    """Whether the interval lies on the study's side of zero."""
+    if own["low"] is None:
+        return "one seed says nothing"
+    ends = (sign * own["low"], sign * own["high"])
+    return "yes" if min(ends) > 0 else "no, the contrary" if max(ends) < 0 else "not shown"
+
+
+def estimate(values: Sequence[float | None]) -> Row:
+    """Mean over seeds and its 95 % interval by Student's t; no interval for one seed."""
+    known = np.array([v for v in values if v is not None and np.isfinite(v)])
+    if not len(known):
+        return {"mean": None, "low": None, "high": None}
+    half = t.ppf(0.975, len(known) - 1) * known.std(ddof=1) / len(known) ** 0.5 if len(known) > 1 else None
+    mean = float(known.mean())
+    ends = {"low": None, "high": None} if half is None else {"low": mean - float(half), "high": mean + float(half)}
+    return {"mean": mean, **ends}
+
+
+def stability(rankings: np.ndarray) -> float | None:
+    """S-Tau over seeds."""
+    return stability_tau(rankings) if len(rankings) > 1 else None
+
+
+def others(alone: np.ndarray, seed: int) -> np.ndarray:
+    """The truth that a stand-alone seed is held against: the mean of the other seeds."""
+    return np.delete(alone, seed, 0).mean(0) if len(alone) > 1 else alone[seed]
+
+
+# Page ----------------------------------------------------------------------------------------------------------------
+
+
+def page(found: Row) -> str:
+    """Two tables: the findings, and all arms."""
+    lines = [
+        "# What weight sharing does to rankings",
+        "",
+        f"`{found['command']}`: the {found['networks']} networks of `cell64` ({found['channels']} channels) on digits, "
+        f"{found['seeds']} seeds of everything, {found['epochs']:g} epochs a training, rankings read after each of the "
+        f"last {found['window']} mini-batches, norms re-calibrated. τ is Kendall's tau-b with the mean of the "
+        "stand-alone seeds (for these: of the other seeds). Means over seeds [95 % t interval], differences paired by "
+        "seed. Theirs: Zhang et al. 2020, CIFAR-10, 200 epochs.",
+        "",
+        "| finding | here | theirs | holds here |",
+        "|---|---|---|---|",
+        *(f"| {f['finding']} | {shown(f)} | {f['theirs']} | {f['holds']} |" for f in found["findings"]),
+        "",
+        "| weights | τ | τ's deviation | τ between mini-batches | τ between seeds | best rank of top 3 | level gap |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for arm in found["arms"]:
+        cells = [shown(arm.get(key)) for key in ("tau", "deviation", "neighbours")]
+        between = "–" if arm["stability"] is None else f"{arm['stability']:.2f}"
+        ends = [between, shown(arm.get("top_3_rank"), 1), shown(arm.get("level_gap"))]
+        lines.append(f"| {' | '.join([arm['arm'], *cells, *ends])} |")
+    return "\n".join(lines) + "\n"
+
+
+def shown(own: Row | None, digits: int = 2) -> str:
+    """Such as `0.51 [0.42, 0.60]`."""
+    if own is None or own["mean"] is None:
+        return "–"
+    mean = f"{own['mean']:.{digits}f}"
+    return mean if own["low"] is None else f"{mean} [{own['low']:.{digits}f}, {own['high']:.{digits}f}]"
+
+
+if __name__ == "__main__":
+    main()
