@@ -220,7 +220,9 @@ class Task(ABC):
         return []
 
 
-tasks: Registry[type[Task]] = Registry("task", ("nassay.tasks.classification", "nassay.tasks.detection"))
+tasks: Registry[type[Task]] = Registry(
+    "task", ("nassay.tasks.classification", "nassay.tasks.depth", "nassay.tasks.detection")
+)
 
 
 def task_from(source: Any, *, task: str = "classification", seed: int = 0, image_shape: Shape | None = None) -> Task:

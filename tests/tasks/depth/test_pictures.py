@@ -7,9 +7,9 @@ from nassay.tasks.depth.pictures import MISSING, SCALE_COLOURS, colours, compari
 
 
 def test_near_and_far_have_the_ends_of_the_scale_and_missing_is_grey() -> None:
-    found = colours(np.array([[1.0, 2.0, 3.0, 0.0, 0.5, 9.0]]), 1.0, 3.0)[0]
+    found = colours(np.array([[1.0, 2.0, 3.0, 0.0, 0.5, 9.0, np.nan]]), 1.0, 3.0)[0]
     first, middle, last = (SCALE_COLOURS[i] for i in (0, 2, 4))
-    assert [tuple(map(int, c)) for c in found] == [first, middle, last, MISSING, first, last]
+    assert [tuple(map(int, c)) for c in found] == [first, middle, last, MISSING, first, last, MISSING]
 
 
 def test_four_parts_side_by_side() -> None:

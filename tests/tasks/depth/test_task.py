@@ -75,18 +75,17 @@ def test_a_network_learns_that_bright_is_far(task: Depth) -> None:
     torch.manual_seed(0)
     space = task.space("mobile")
     network = space.build(space.smallest())
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.2, momentum=0.9)
     x, y = task.prepare(torch.from_numpy(task.train.x)), torch.from_numpy(task.train.y)
-    losses = []
-    for _ in range(25):
+    for _ in range(15):
         optimizer.zero_grad()
         loss = task.loss(network(x), y)
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 3.0)
         optimizer.step()
-        losses.append(loss.item())
-    assert np.mean(losses[-5:]) < 0.5 * task.blind_loss
-    assert task.metric_of(network(x).detach(), y) > 0.8
+    assert loss.item() < 0.6 * task.blind_loss
+    constant = torch.full((len(y), 1, 1, 1), float(task.settings["typical_m"]))
+    assert task.metric_of(network(x).detach(), y) > task.metric_of(constant, y) + 0.1
 
 
 def test_what_is_exported_gives_metres_for_every_pixel_of_the_input(task: Depth) -> None:

@@ -84,7 +84,8 @@ def metres(stored: np.ndarray, scale: float | None = None) -> np.ndarray:
     """
     if scale is None:
         scale = 1.0 if stored.dtype.kind == "f" else MILLIMETRE
-    depth = stored.astype(np.float32) * np.float32(scale)
+    with np.errstate(over="ignore"):  # what overflows float32 is infinite, so it is missing
+        depth = (stored.astype(np.float64) * scale).astype(np.float32)
     return np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0))
 
 
@@ -161,7 +162,7 @@ def from_arrays(
 
 def with_readings(data: DepthData) -> DepthData:
     """The images that have a reading, contiguous, and what their depths are, for the user to see a wrong unit."""
-    kept = (data.depth > 0).any(axis=(1, 2))
+    kept: np.ndarray = (data.depth > 0).any(axis=(1, 2))
     depth = data.depth[kept]
     valid = depth[depth > 0]
     low, middle, high = np.quantile(valid, [0.01, 0.5, 0.99])

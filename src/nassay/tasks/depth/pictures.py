@@ -39,11 +39,11 @@ def comparison(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, nea
 
 
 def colours(depth: np.ndarray, near: float, far: float) -> np.ndarray:
-    """(H, W) metres to (H, W, 3) uint8; 0 is grey."""
+    """(H, W) metres to (H, W, 3) uint8; 0 and NaN are grey."""
     share = np.clip((depth - near) / max(far - near, 1e-6), 0, 1)
     stops = np.linspace(0, 1, len(SCALE_COLOURS))
     mapped = np.stack([np.interp(share, stops, channel) for channel in zip(*SCALE_COLOURS, strict=True)], axis=-1)
-    mapped[depth <= 0] = MISSING
+    mapped[~(depth > 0)] = MISSING
     return np.rint(mapped).astype(np.uint8)
 
 
