@@ -112,7 +112,7 @@ def markdown(document: dict[str, Any]) -> str:
         "",
         f"Command: `{document['command']}`; frames of {document['data']}, test frames the last fifth of each scene.",
         "delta1: share of test pixels right within a factor of 1.25. The reference is the widest network of the",
-        "MobileNetV2 layout that keeps the same limit; it had the same training seconds as the winner, in the same run.",
+        "MobileNetV2 layout that keeps the limit; it had the same training seconds as the winner, in the same run.",
         "",
         "| strategy | seed | winner: delta1 | abs rel | rmse, m | latency, ms | params "
         "| reference: delta1 | abs rel | rmse, m | latency, ms | params | trainings | seconds |",
