@@ -221,7 +221,7 @@ class Task(ABC):
 
 
 tasks: Registry[type[Task]] = Registry(
-    "task", ("nassay.tasks.classification", "nassay.tasks.depth", "nassay.tasks.detection")
+    "task", ("nassay.tasks.classification", "nassay.tasks.depth", "nassay.tasks.detection", "nassay.tasks.retrieval")
 )
 
 

@@ -88,7 +88,7 @@ class Retrieval(ImageTask):
             preprocessing=data.preprocessing,
             more=settings,
         )
-        self._fresh(nir=None)  # an unknown loss or a missing library is said now
+        _ = self._untrained  # an unknown loss or a missing library is said now
 
     @classmethod
     def from_source(cls, source: Any, *, seed: int, image_shape: Shape | None = None) -> Self:
