@@ -52,7 +52,7 @@ def test_pixels_and_boxes_move_together(shape: tuple[int, int, int]) -> None:
         outside = ~(
             ((rows > y1 - margin) & (rows < y2 + margin))[:, None] & ((columns > x1 - margin) & (columns < x2 + margin))
         )
-        assert image[inside].min() > 0.9
+        assert not inside.any() or image[inside].min() > 0.9
         assert image[outside].max() <= 1e-6
     assert (mirrored > 16) == (shape == (3, 40, 60))
     assert (boxes[:, 1] == y[:, 1]).all()

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nassay.errors import UserError
-from nassay.tasks.detection.average_precision import average_precision, found_rows, ground_truth
+from nassay.tasks.detection.average_precision import average_precision, check_installed, found_rows, ground_truth
 
 SIZE = (100, 200)
 HALVES = torch.tensor([[0.0, 0.0, 0.5, 0.5], [0.5, 0.5, 1.0, 1.0]])
@@ -102,6 +102,8 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "faster_coco_eval", None)
     with pytest.raises(UserError, match=r"pip install 'nassay\[detection\]'"):
         average_precision(HALVES[None], torch.ones(1, 2), torch.zeros(1, 2), targets([0, 0, 0, 1, 1]), SIZE)
+    with pytest.raises(UserError, match=r"pip install 'nassay\[detection\]'"):
+        check_installed()
 
 
 def test_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -102,5 +102,5 @@ def test_records_by_split(tree: FileTree) -> None:
         ("images/val/1.png", "validation", 0),
     ]
     assert files[0].boxes[0].corners == (10.5, 5, 30, 20)
-    with pytest.raises(UserError, match="a record is not as expected: KeyError 'file'"):
+    with pytest.raises(UserError, match="a record is not as expected: KeyError 'objects'"):
         read_records(tree, {"names": {}, "records": {"train": [{}]}})

@@ -68,11 +68,11 @@ def test_a_built_network_starts_at_the_blind_loss(task: Detection) -> None:
 
 def test_a_detector_learns_a_few_images(task: Detection) -> None:
     torch.manual_seed(0)
-    space = task.space("tiny201")
+    space = task.space("mobile")
     network = space.build(space.smallest())
     x, y = task.prepare(torch.from_numpy(task.train.x[:4])), torch.from_numpy(task.train.y[:4])
     optimizer = torch.optim.Adam(network.parameters(), 0.01)
-    for _ in range(15):
+    for _ in range(25):
         optimizer.zero_grad()
         loss = task.loss(network(x), y)
         loss.backward()
@@ -100,7 +100,7 @@ def test_illustrations(task: Detection) -> None:
     found = task.illustrations(outputs_that_know(task, task.validation.y), task.validation)
     assert len(found) == 8
     count = int((task.validation.y[0, :, 0] >= 0).sum())
-    assert found[0].caption == f"{count} objects (left), {count} detected with a score from 0.3 on (right)"
+    assert found[0].caption == f"{count} objects (left), {count} detected with a score of at least 0.3 (right)"
     assert Image.open(io.BytesIO(found[0].png)).format == "PNG"
 
 

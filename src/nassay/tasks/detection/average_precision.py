@@ -9,6 +9,16 @@ from nassay.extras import extra
 _NAMES = {"AP": 0, "AP50": 1, "AP75": 2, "AP_small": 3, "AP_medium": 4, "AP_large": 5, "AR": 8}
 
 
+def check_installed() -> None:
+    """Before hours of training rather than after.
+
+    Raises:
+        UserError: faster-coco-eval is not installed.
+    """
+    with extra("detection"):
+        import faster_coco_eval  # noqa: F401
+
+
 def average_precision(
     boxes: Tensor, scores: Tensor, labels: Tensor, targets: Tensor, size: tuple[int, int]
 ) -> dict[str, float]:

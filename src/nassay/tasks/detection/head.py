@@ -108,9 +108,10 @@ def outputs_of(distances: Tensor, logits: Tensor) -> Tensor:
     """
     batch, height, width = logits.shape[0], int(logits.shape[-2]), int(logits.shape[-1])
     points = grid(height, width, logits.device)
-    centre, cell = points[:, POINT], torch.tensor([1 / width, 1 / height] * 2, device=logits.device)
-    reach = distances.flatten(2).transpose(1, 2).clamp(max=MOST_LOG).exp() * (PRIOR_CELLS / 2) * cell
-    boxes = torch.cat([centre - reach[..., :2], centre + reach[..., 2:]], dim=-1)
+    x, y, _ = points.unbind(dim=-1)
+    left, top, right, bottom = (distances.clamp(max=MOST_LOG).exp() * (PRIOR_CELLS / 2)).flatten(2).unbind(dim=1)
+    sides = (x - left / width, y - top / height, x + right / width, y + bottom / height)
+    boxes = torch.stack(sides, dim=-1)
     return torch.cat([points.expand(batch, -1, -1), boxes, logits.flatten(2).transpose(1, 2)], dim=-1)
 
 

@@ -24,7 +24,7 @@ def draw_splits(split: np.ndarray, *, seed: int) -> tuple[np.ndarray, tuple[str,
     Raises:
         UserError: train would be empty.
     """
-    result = np.where(split == "", "train", split)
+    result = np.where(split == "", "train", split).astype("U10")
     missing = [name for name in ("test", "validation") if not (split == name).any()]
     train = np.random.default_rng(seed).permutation(np.flatnonzero(result == "train"))
     if len(train) <= len(missing):

@@ -11,7 +11,7 @@ from nassay.errors import UserError
 from nassay.spaces.base import Head, Shape
 from nassay.tasks.base import Illustration, Split, tasks
 from nassay.tasks.detection.augment import augment_boxes
-from nassay.tasks.detection.average_precision import average_precision
+from nassay.tasks.detection.average_precision import average_precision, check_installed
 from nassay.tasks.detection.box_data import BoxData
 from nassay.tasks.detection.detections import Detector, detections
 from nassay.tasks.detection.drawings import drawn
@@ -22,7 +22,7 @@ from nassay.tasks.detection.splits import draw_splits, without_absent_classes
 from nassay.tasks.image_data import SPLITS
 from nassay.tasks.image_task import ImageTask
 
-CHUNK = 64  # images whose boxes are compared at once
+CHUNK = 16  # images whose boxes are compared at once
 BLIND_ITEMS = 64
 SHOWN, SHOWN_SCORE = 8, 0.3
 
@@ -44,6 +44,7 @@ class Detection(ImageTask):
     output_names = ("boxes", "scores", "labels")
 
     def __init__(self, data: BoxData, *, seed: int = 0) -> None:
+        check_installed()
         split, split_notes = draw_splits(data.split, seed=seed)
         y, classes, class_notes = without_absent_classes(data.y, split, data.classes)
         parts = {name: Split(data.x[split == name], y[split == name]) for name in SPLITS}
