@@ -8,11 +8,14 @@ gradient goes to flow, proxies and embeddings, and flow and proxies are dropped 
     nll:  mean(|z|^2 - log|det J|)            as printed (quoted from the paper, without Gaussian's factor 1/2)
     exp:  mean(exp(|z|^2 / 2 - log|det J|))   as released: bounded by 0, badly explained items weigh most
 
-    gradient of network and proxies:  (dL_proxy + omega dL_NIR) / (1 + omega);  of the flow:  dL_NIR
+    gradient of network and proxies:  dL_proxy + omega dL_NIR;  of the flow:  dL_NIR
 
 The released code weighs the proxy loss instead, L_NIR + w L_proxy with w from 0.0075 to 0.3, which is omega = 1 / w. It
-steps by Adam, which no constant factor slows down or speeds up; under plain SGD the division, and the flow's gradient
-without omega, do the same for every omega.
+steps by Adam, which no constant factor slows down or speeds up; under plain SGD the flow's gradient is without omega,
+so that it learns as fast for every omega.
+
+What to expect of `exp`: a flow soon explains all items, in D dimensions with log|det J| of the order of D, and then
+exp(...) is nearly 0 and so is its gradient. `nll` never comes to rest: embeddings on a sphere have no density in R^D.
 
 Reconstructed: with several centres a class the condition is the one nearest to the item. In the warm-up the authors
 freeze a pre-trained backbone; a network here starts from random weights, so it learns from the proxy loss alone from
@@ -107,12 +110,12 @@ class RetrievalCriterion(Criterion):
         if self.nir is None or self.flow is None:
             return loss
         warming = self.training and bool(self.step < self.nir.warmup_steps)
-        share = 0.0 if warming else self.nir.weight / (1 + self.nir.weight)
+        weight = 0.0 if warming else self.nir.weight
         self.step += int(self.training)
-        embeddings = _eased(outputs.float(), share)
-        conditions = _eased(self._loss.nearest(outputs, targets), share)
+        embeddings = _weighted(outputs.float(), weight)
+        conditions = _weighted(self._loss.nearest(outputs, targets), weight)
         z, log_determinant = self.flow(embeddings, conditions)
-        return (1 - share) * loss + nir_loss(z, log_determinant, self.nir.form)
+        return loss + nir_loss(z, log_determinant, self.nir.form)
 
     def groups(self) -> list[dict[str, Any]]:
         """Proxies and flow, without decay, each at its own learning rate."""
@@ -122,6 +125,6 @@ class RetrievalCriterion(Criterion):
         return found
 
 
-def _eased(x: Tensor, share: float) -> Tensor:
-    """The same values, with a share of the gradient."""
-    return x.detach() + share * (x - x.detach())
+def _weighted(x: Tensor, weight: float) -> Tensor:
+    """The same values, through which the gradient goes back times `weight`."""
+    return x.detach() + weight * (x - x.detach())
