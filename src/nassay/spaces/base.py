@@ -399,5 +399,6 @@ spaces: Registry[type[Space]] = Registry(
         "nassay.spaces.nds_residual",
         "nassay.spaces.pnas",
         "nassay.spaces.skip_nets",
+        "nassay.spaces.fpn",
     ),
 )

@@ -166,6 +166,7 @@ strategies = StrategyRegistry(
         "nassay.strategies.random",
         "nassay.strategies.evolution",
         "nassay.strategies.one_shot",
+        "nassay.strategies.opanas",
         "nassay.strategies.tg_nas",
         "nassay.strategies.differentiable",
         "nassay.strategies.netadapt",

@@ -18,6 +18,7 @@ from nassay.estimators.supernets.relaxations import RELAXATIONS
 from nassay.estimators.supernets.shrinking import ShrinkingTraining
 from nassay.estimators.supernets.supernet import SuperNet
 from nassay.estimators.supernets.training import SuperTraining
+from nassay.estimators.supernets.weighted import WeightedPathTraining
 from nassay.spaces.base import Space
 from nassay.tasks.base import Task
 
@@ -34,6 +35,7 @@ BY_PATHS: dict[str, Callable[..., PathTraining]] = {
     "few_shot": FewShotTraining,
     "sandwich": SandwichTraining,
     "progressive": ShrinkingTraining,
+    "opanas": WeightedPathTraining,
 }
 SIZED = ("sandwich", "progressive")  # which go from large sub-networks to small ones
 METHODS = (*BY_PATHS, *RELAXATIONS, PROGRESSIVE, *AGENTS)
