@@ -7,7 +7,7 @@ from torch.nn import functional
 from nassay.estimators.supernets import SuperNet
 from nassay.estimators.supernets.distillation import SandwichTraining, distilled
 from nassay.spaces.bypass import BypassSpace
-from nassay.tasks.classification import task_from
+from nassay.tasks.base import task_from
 
 OPTIONS = BypassSpace.options
 

@@ -7,7 +7,7 @@ import torch
 from nassay.estimators.supernets import SuperNet
 from nassay.estimators.supernets.sharing import MemberTraining, PrefixNet, grouped
 from nassay.spaces.cell64 import Cell64
-from nassay.tasks.classification import task_from
+from nassay.tasks.base import task_from
 
 SPACE = Cell64((1, 8, 8), 10, channels=4, cells=3)
 NETWORKS = SPACE.networks()[:5]

@@ -13,7 +13,7 @@ from nassay.estimators.supernets.shrinking import ShrinkingTraining, phase, smal
 from nassay.spaces.bypass import BypassSpace
 from nassay.spaces.mobile import Mobile
 from nassay.spaces.resnet import ResNet
-from nassay.tasks.classification import task_from
+from nassay.tasks.base import task_from
 
 ONCE_FOR_ALL = ("kernel", "depth", "expansion")  # 3 5 7, 2 3 4 and 3 4 6, as in the paper
 
@@ -94,10 +94,10 @@ def test_the_loss_is_that_of_labels_and_of_the_teacher() -> None:
 def test_resumed_with_its_teacher_it_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     straight, first = training(), training(tmp_path / "super.pt")
     for found in (straight, first):
-        found.run(Fidelity(epochs=0.4, horizon=1.0))
+        found.run(Fidelity(epochs=0.2, horizon=0.3))
     again = training(tmp_path / "super.pt")
     assert again.teacher is not None
     for found in (straight, again):
-        found.run(Fidelity(epochs=0.6, horizon=1.0))
+        found.run(Fidelity(epochs=0.25, horizon=0.3))
     for a, b in zip(again.network.state_dict().values(), straight.network.state_dict().values(), strict=True):
         assert torch.equal(a, b)
