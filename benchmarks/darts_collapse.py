@@ -5,8 +5,12 @@
 A small super-network of NAS-Bench-201 (one cell a stage, 4 channels) searched on 2,000 images of the CIFAR-10 subset at
 16 x 16 pixels, for 25 epochs; the cell found is looked up in the table of the full networks. The rates are the
 authors', but the logits' is ten times theirs: with a hundredth of their steps these would hardly move. A
-toy: the published figures take a hundred epochs of all images at full size. Finished searches are lines of a file in
-the work folder. Writes `benchmarks/results/darts_collapse.md` and `.json`.
+toy: the published figures take a hundred epochs of all images at full size.
+
+`--proxies` repeats Beta-Decay's searches, without and with flooding, on less and on more of each thing that a search
+saves on: images, channels, cells, epochs.
+
+Finished searches are lines of a file in the work folder. Writes `benchmarks/results/darts_collapse.md` and `.json`.
 """
 
 import argparse
@@ -22,9 +26,10 @@ import numpy as np
 import torch
 
 from nassay.estimators.base import Fidelity
-from nassay.estimators.supernets import SuperNet
 from nassay.estimators.supernets.differentiable import DifferentiableSearch
-from nassay.estimators.supernets.relaxations import BetaDecay, Gumbel, Relaxation
+from nassay.estimators.supernets.methods import super_network
+from nassay.estimators.supernets.progressive import ProgressiveSearch
+from nassay.estimators.supernets.relaxations import RELAXATIONS, BetaDecay, Gumbel, Relaxation
 from nassay.estimators.tables import open_table
 from nassay.estimators.training import Recipe
 from nassay.spaces.base import Architecture
@@ -42,8 +47,21 @@ ARMS: dict[str, Relaxation] = {
     "beta_darts to 50": BetaDecay(),
     "beta_darts_pp, flood 0.3": BetaDecay(flood=0.3),
     "gdas": Gumbel(),
+    "pc_darts": RELAXATIONS["pc_darts"],
+    "p_darts": Relaxation(),
     "random cells": Relaxation(),
 }
+BASE = {"images": IMAGES, "channels": CHANNELS, "cells": CELLS, "epochs": EPOCHS}
+PROXIES: dict[str, dict[str, int]] = {
+    "base": {},
+    "half of the images": {"images": IMAGES // 2},
+    "a quarter of the images": {"images": IMAGES // 4},
+    "8 channels": {"channels": 8},
+    "2 cells": {"cells": 2},
+    "10 epochs": {"epochs": 10},
+    "50 epochs": {"epochs": 50},
+}
+ROBUST = ("beta_darts to 50", "beta_darts_pp, flood 0.3")  # arms that are repeated on all of them
 
 
 def main() -> None:
@@ -51,43 +69,55 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/darts"), help="folder that keeps what is done")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=2, help="processes, one thread each")
+    parser.add_argument("--proxies", action="store_true", help="also with less and more data, channels, cells, epochs")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     log = args.work / "searches.jsonl"
     done = [json.loads(line) for line in log.read_text("utf-8").splitlines()] if log.exists() else []
-    known = {(row["arm"], row["seed"]) for row in done}
-    wanted = [(arm, seed) for seed in range(args.seeds) for arm in ARMS if (arm, seed) not in known]
+    known = {(row["arm"], row["seed"], row.get("proxy", "base")) for row in done}
+    every = [(arm, seed, "base") for seed in range(args.seeds) for arm in ARMS]
+    if args.proxies:
+        every += [
+            (arm, seed, proxy) for seed in range(args.seeds) for arm in ROBUST for proxy in PROXIES if PROXIES[proxy]
+        ]
+    wanted = [search for search in every if search not in known]
     with ProcessPoolExecutor(args.workers, get_context("spawn")) as pool, log.open("a", encoding="utf-8") as file:
-        for future in as_completed([pool.submit(searched, arm, seed) for arm, seed in wanted]):
+        for future in as_completed([pool.submit(searched, *search) for search in wanted]):
             done.append(future.result())
             file.write(json.dumps(done[-1]) + "\n")
             file.flush()
             print(done[-1], flush=True)
-    found = {"command": f"python benchmarks/darts_collapse.py --seeds {args.seeds}", "rows": rows(done)}
+    command = f"python benchmarks/darts_collapse.py --seeds {args.seeds}{' --proxies' * args.proxies}"
+    found = {"command": command, "rows": rows(done), "proxies": robustness(done)}
     (RESULTS / "darts_collapse.json").write_text(json.dumps({**found, "searches": done}, indent=1) + "\n", "utf-8")
     (RESULTS / "darts_collapse.md").write_text(page(found), "utf-8")
 
 
-def searched(arm: str, seed: int) -> dict[str, Any]:
+def searched(arm: str, seed: int, proxy: str) -> dict[str, Any]:
     """One search: the cell, the spread of its softmax, the level of its mixture and of what it becomes."""
     torch.set_num_threads(1)
-    space = NB201((3, SIDE, SIDE), 10, channels=CHANNELS, cells=CELLS)
+    setting = BASE | PROXIES[proxy]
+    space = NB201((3, SIDE, SIDE), 10, channels=setting["channels"], cells=setting["cells"])
     if arm == "random cells":
         choices = [int(c) for c in np.random.default_rng([seed, 1]).integers(len(OPERATIONS), size=6)]
         return {"arm": arm, "seed": seed, "choices": choices}
     began = time.perf_counter()
     with np.load(Path(os.environ["NASSAY_DATA"]) / "images" / "cifar10_subset.npz") as data:
         x, y = data["train_x"], data["train_y"]
-    rows = np.random.default_rng(seed).permutation(len(x))[:IMAGES]
+    rows = np.random.default_rng(seed).permutation(len(x))[: setting["images"]]
     task = task_from((x[rows], y[rows]), seed=seed, image_shape=(3, SIDE, SIDE))
     torch.manual_seed(seed)
-    network = SuperNet(space)
-    search = DifferentiableSearch(network, task, ARMS[arm], seed=seed, recipe=RECIPE, logit_rate=LOGIT_RATE)
-    found = search.run(Fidelity(epochs=EPOCHS, horizon=EPOCHS))
+    network, options = super_network(arm, space), {"seed": seed, "recipe": RECIPE, "logit_rate": LOGIT_RATE}
+    if arm == "p_darts":
+        search: DifferentiableSearch = ProgressiveSearch(network, task, **options)
+    else:
+        search = DifferentiableSearch(network, task, ARMS[arm], **options)
+    found = search.run(Fidelity(epochs=setting["epochs"], horizon=setting["epochs"]))
     spread = float(np.mean([np.std(w) for w in found.details["weights"]]))
     return {
         "arm": arm,
         "seed": seed,
+        "proxy": proxy,
         "choices": found.details["choices"],
         "spread": spread,
         "mixture": found.value,
@@ -103,7 +133,7 @@ def rows(done: list[dict[str, Any]]) -> list[dict[str, Any]]:
     test = table.values("cifar10", "test")
     told = []
     for arm in ARMS:
-        here = sorted((d for d in done if d["arm"] == arm), key=lambda d: d["seed"])
+        here = sorted((d for d in done if d["arm"] == arm and on(d, "base")), key=lambda d: d["seed"])
         cells = [Architecture(space.name, tuple(d["choices"])) for d in here]
         accuracies = [test[space.canonical(cell)] for cell in cells]
         told.append(
@@ -121,6 +151,36 @@ def rows(done: list[dict[str, Any]]) -> list[dict[str, Any]]:
             }
         )
     return told
+
+
+def robustness(done: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For each arm that has been repeated the mean accuracy on each proxy, and how these differ."""
+    table = open_table("nasbench201")
+    space, test = table.space("cifar10"), table.values("cifar10", "test")
+    told = []
+    for arm in ROBUST:
+        means: dict[str, list[float]] = {}
+        for proxy in PROXIES:
+            here = [d for d in done if d["arm"] == arm and on(d, proxy)]
+            values = [test[space.canonical(Architecture(space.name, tuple(d["choices"])))] for d in here]
+            if len(values) > 1:
+                means[proxy] = [float(np.mean(values)), float(np.std(values, ddof=1) / len(values) ** 0.5)]
+        if len(means) > 1:
+            levels = [level for level, _ in means.values()]
+            told.append(
+                {
+                    "arm": arm,
+                    "means": means,
+                    "mean": float(np.mean(levels)),
+                    "lowest": float(np.min(levels)),
+                    "spread": float(np.std(levels, ddof=1)),
+                }
+            )
+    return told
+
+
+def on(search: dict[str, Any], proxy: str) -> bool:
+    return bool(search.get("proxy", "base") == proxy)
 
 
 def mean(values: Any) -> float | None:
@@ -148,6 +208,14 @@ def page(found: dict[str, Any]) -> str:
             f"| {r['arm']} | {r['seeds']} | {r['skips']:.1f} | {shown(r['spread'], 3)} | {shown(r['mixture'])} | "
             f"{shown(r['discretised'])} | {accuracy} | {', '.join(map(str, r['accuracies']))} |"
         )
+    if found["proxies"]:
+        lines += ["", "## On other proxies", "", "The same accuracy, and over proxies mean, lowest and deviation.", ""]
+        names = [proxy for proxy in PROXIES if any(proxy in r["means"] for r in found["proxies"])]
+        lines += [f"| arm | {' | '.join(names)} | mean | lowest | deviation |", "|---" * (len(names) + 4) + "|"]
+        for r in found["proxies"]:
+            cells = [f"{r['means'][n][0]:.2f} ± {r['means'][n][1]:.2f}" if n in r["means"] else "–" for n in names]
+            cells += [shown(r[key]) for key in ("mean", "lowest", "spread")]
+            lines.append(f"| {r['arm']} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nassay.spaces.base import Architecture
 from nassay.spaces.bypass import BypassSpace
 from nassay.strategies import Budget, Constraints, Problem, Record
-from nassay.strategies.netadapt import DECAY, FIRST_STEP, PROPOSALS, RATIO, NetAdaptV2
+from nassay.strategies.netadapt import DECAY, FIRST_STEP, PROPOSALS, RATIO, Descent, NetAdaptV2
 
 SPACE = BypassSpace((1, 8, 8), 4)
 LARGEST = SPACE.from_string("bypass:8888-8888-8888")
@@ -49,18 +50,59 @@ def test_it_ends_where_the_limit_is_kept(oracle: Any) -> None:
     assert all(strategy.problem.profile(a).params <= limit for a in trained)
 
 
-def test_no_proposal_is_larger_in_any_layer(oracle: Any) -> None:
-    strategy, _ = driven(oracle, Constraints())
-    here = Architecture("bypass", (6, 3, 0, 0, 5, 5, 1, 0, 2, 2, 2, 2))
-    rng = strategy.problem.rng("x")
-    found = strategy._proposals(here, 0.9 * strategy.problem.profile(here).macs, rng)
+def macs_of(choices: tuple[int, ...]) -> float:
+    return float(Problem(SPACE).profile(Architecture("bypass", choices)).macs)
+
+
+def test_no_proposal_is_larger_in_any_layer() -> None:
+    here = (6, 3, 0, 0, 5, 5, 1, 0, 2, 2, 2, 2)
+    found = Descent(macs_of).proposed(here, 0.9 * macs_of(here), np.random.default_rng(0))
     assert len(found) == PROPOSALS
     for proposal in found:
-        widths = zip(sorted(proposal.choices), sorted(here.choices), strict=True)
-        assert all(a <= b for a, b in widths)
+        assert all(a <= b for a, b in zip(proposal, here, strict=True))
+        assert macs_of(proposal) <= 0.9 * macs_of(here)
 
 
 @pytest.mark.parametrize("target", [0.0, -1.0])
-def test_a_target_that_nothing_meets_ends_the_descent(oracle: Any, target: float) -> None:
-    strategy, _ = driven(oracle, Constraints())
-    assert strategy._proposals(LARGEST, target, strategy.problem.rng("x")) == []
+def test_a_target_that_nothing_meets_ends_the_descent(target: float) -> None:
+    assert Descent(macs_of).proposed(LARGEST.choices, target, np.random.default_rng(0)) == []
+
+
+# The descent alone, on sizes that cost one each ----------------------------------------------------------------------
+
+
+def descended(descent: Descent, first: tuple[int, ...], goal: float) -> list[tuple[int, ...]]:
+    """The way down where a network is as good as its first layer is large."""
+    way = descent.run(first, lambda c: sum(c) <= goal, np.random.default_rng(0))
+    proposals = next(way)
+    while True:
+        try:
+            proposals = way.send([float(c[0]) for c in proposals])
+        except StopIteration as end:
+            return end.value
+
+
+def test_single_layer_descent_proposes_each_layer_once_with_the_whole_step() -> None:
+    single = Descent(sum, layers=1, proposals=4, first_step=0.1)
+    found = single.proposed((5, 1, 5, 5), 13.0, np.random.default_rng(0))
+    assert sorted(found) == [(2, 1, 5, 5), (5, 1, 2, 5), (5, 1, 5, 2)]  # the second layer has too little to give
+
+
+def test_the_descent_keeps_what_is_best_and_counts_its_steps() -> None:
+    """From 40 down by 10 % of it an iteration: 4 at a time, the first layer spared."""
+    way = descended(Descent(sum, layers=2, proposals=60, first_step=0.1, decay=1.0), (8, 8, 8, 8, 8), 20)
+    assert [c[0] for c in way] == [8] * len(way)
+    totals = [sum(c) for c in way]
+    assert all(b <= a - 4 for a, b in zip(totals[:-1], totals[1:], strict=True))
+    assert totals[-2] > 20 >= totals[-1]
+
+
+def test_a_failed_proposal_is_not_kept() -> None:
+    way = Descent(sum, layers=1, proposals=2, first_step=0.5).run(
+        (2, 2), lambda c: sum(c) <= 2, np.random.default_rng(0)
+    )
+    first, second = next(way)
+    with pytest.raises(StopIteration) as end:
+        way.send([None, -5.0])
+    assert end.value.value == [(2, 2), second]
+    assert first != second

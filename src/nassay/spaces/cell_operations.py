@@ -31,8 +31,12 @@ class FactorizedReduce(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, c_in, H, W) -> (B, c_out, ceil(H / stride), ceil(W / stride))."""
-        x = torch.relu(x)
-        shifted = functional.pad(x, (0, 1, 0, 1))[:, :, 1:, 1:]
+        return self.of_rectified(torch.relu(x))
+
+    def of_rectified(self, x: Tensor) -> Tensor:
+        """The same for what has gone through a ReLU already."""
+        even = self.second.stride[0] == 2 and not any(side % 2 for side in x.shape[-2:])  # what is padded is not read
+        shifted = (x if even else functional.pad(x, (0, 1, 0, 1)))[:, :, 1:, 1:]
         return self.norm(torch.cat([self.first(x), self.second(shifted)], 1))
 
 

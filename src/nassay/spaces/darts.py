@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from nassay.errors import UserError
 from nassay.spaces.base import Architecture, Choose, Graph, Layout, Piece, Space, spaces
 from nassay.spaces.blocks import piece, scale_channels
-from nassay.spaces.cell_operations import cell_operation
+from nassay.spaces.cell_operations import FactorizedReduce, cell_operation
 from nassay.spaces.discretisation import Alternatives, scored
 from nassay.spaces.genotype import NONE, NUM_INPUTS, ChainedCell, cell_chain, cells_graph
 from nassay.spaces.nds_cells import NDSDARTS
@@ -70,6 +70,20 @@ class Cell(ChainedCell):
             return {name: operation(i, channels, _stride(EDGES[i][1], reduction)) for i, name in names.items()}
 
         super().__init__(edges, c_in, channels, reduction, c_next)
+        if isinstance(self.prepare, nn.Sequential):
+            self.prepare = self.prepare[1:]  # its ReLU is that of the second input
+
+    def inputs(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """See `ChainedCell.inputs`; what a search keeps for its backward pass is less, the values are the same.
+
+        One ReLU for both, and a copy of the first input, so that a pooling keeps that alone and not all of `x`.
+        """
+        relu, *rest = self.second
+        rectified = second = relu(x[:, self.channels :])
+        for layer in rest:
+            second = layer(second)
+        prepare = self.prepare.of_rectified if isinstance(self.prepare, FactorizedReduce) else self.prepare
+        return x[:, : self.channels].clone(), second, None if prepare is None else prepare(rectified)
 
     def terms(self, node: int, nodes: Sequence[Tensor]) -> list[Tensor]:
         """The operations on all edges into the node that are there."""
@@ -201,7 +215,8 @@ class DARTSCells(Space):
         """Each node from one of two parents, by a fair coin."""
         parents = [[n for cell in _halves(self.check(p).choices) for n in _nodes(cell)] for p in (a, b)]
         coins = rng.integers(2, size=len(parents[0]))
-        return Architecture(self.name, tuple(c for pair, i in zip(zip(*parents, strict=True), coins) for c in pair[i]))
+        nodes = (pair[coin] for *pair, coin in zip(*parents, coins, strict=True))
+        return Architecture(self.name, tuple(c for node in nodes for c in node))
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
         """All networks with another operation on one edge, or one edge moved to another source, sorted."""

@@ -11,6 +11,7 @@ input, already brought to that cell's channels and size, beside the cell's own o
 outputs and parameters are those of the network with two inputs a cell.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -151,7 +152,7 @@ class Stem(nn.Module):
         return torch.cat([self.prepare(first), self.second(first)], 1)
 
 
-class ChainedCell(nn.Module):
+class ChainedCell(nn.Module, ABC):
     """What every cell does; see the module's text for the form of input and output.
 
     Args:
@@ -175,19 +176,23 @@ class ChainedCell(nn.Module):
         if c_next:
             self.prepare = FactorizedReduce(c_in, c_next) if reduction else relu_conv_bn(c_in, c_next, 1)
 
+    def inputs(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The cell's two inputs, and the first input of the next cell if there is one."""
+        before = x[:, self.channels :]
+        return x[:, : self.channels], self.second(before), None if self.prepare is None else self.prepare(before)
+
+    @abstractmethod
     def terms(self, node: int, nodes: Sequence[Tensor]) -> list[Tensor]:
         """What is added up in a node, 2 being the first one, from the inputs and the nodes before."""
-        raise TypeError("a cell says what its nodes add up")
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels + c_in, H, W) -> (B, c_next + nodes in the concatenation * channels, H / stride, W / stride)."""
-        before = x[:, self.channels :]
-        nodes = [x[:, : self.channels], self.second(before)]
+        *nodes, prepared = self.inputs(x)
         while len(nodes) <= self.concat[-1]:
             terms = self.terms(len(nodes), nodes)
             nodes.append(sum(terms[1:], terms[0]) if terms else nodes[0][:, :, :: self.stride, :: self.stride] * 0)
         output = [nodes[i] for i in self.concat]
-        return torch.cat(output if self.prepare is None else [self.prepare(before), *output], 1)
+        return torch.cat(output if prepared is None else [prepared, *output], 1)
 
 
 class Cell(ChainedCell):

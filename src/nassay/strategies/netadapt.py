@@ -7,12 +7,13 @@ as the target asks for; the one that inherits the best accuracy is kept. The sch
 proposals are drawn is our reading, the paper's text was not at hand.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 
 import numpy as np
 
 from nassay.spaces.base import Architecture
-from nassay.strategies.base import Record, Request, ranked, strategies
+from nassay.strategies.base import Record, Request, strategies
 from nassay.strategies.one_shot import OneShot
 
 FIRST_STEP, DECAY = 0.04, 0.98  # of the first network's resource, and by iteration
@@ -21,6 +22,86 @@ PROPOSALS = 16  # for each iteration
 ATTEMPTS = 20  # at a proposal that meets the target
 RATIO = 0.25  # of the first network's multiply-accumulates, where the descent ends if no limit says otherwise
 MOST = 200  # iterations
+
+Choices = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Descent:
+    """How networks are made smaller, iteration by iteration.
+
+    Attributes:
+        resource: what is shrunk, such as multiply-accumulates.
+        canonical: one representative for all encodings of one network.
+        layers: that a proposal makes smaller, at most half of those that can be; one is single-layer descent.
+        proposals: for each iteration.
+        first_step: the first iteration's step, as a share of the first network's resource.
+        decay: factor on the step from one iteration to the next.
+    """
+
+    resource: Callable[[Choices], float]
+    canonical: Callable[[Choices], Choices] = lambda choices: choices
+    layers: int = LAYERS
+    proposals: int = PROPOSALS
+    first_step: float = FIRST_STEP
+    decay: float = DECAY
+
+    def run(
+        self, first: Choices, enough: Callable[[Choices], bool], rng: np.random.Generator
+    ) -> Generator[list[Choices], list[float | None], list[Choices]]:
+        """Descend until it is enough, or until there is no proposal.
+
+        Args:
+            first: the network to begin with.
+            enough: whether a network is small enough.
+            rng: draws the proposals.
+
+        Yields:
+            An iteration's proposals; the answer is how good each is, larger is better, None where that failed.
+
+        Returns:
+            The networks on the way, the first one first.
+        """
+        kept, step = [first], self.first_step * self.resource(first)
+        for _ in range(MOST):
+            if enough(kept[-1]):
+                break
+            proposals = self.proposed(kept[-1], self.resource(kept[-1]) - step, rng)
+            if not proposals:
+                break
+            values = yield proposals
+            best = max(range(len(proposals)), key=lambda i: -np.inf if values[i] is None else values[i])
+            kept.append(proposals[best])
+            step *= self.decay
+        return kept
+
+    def proposed(self, here: Choices, target: float, rng: np.random.Generator) -> list[Choices]:
+        """Distinct smaller networks that meet the target."""
+        found: dict[Choices, None] = {}
+        for _ in range(ATTEMPTS * self.proposals):
+            proposal = self._proposal(here, target, rng)
+            if proposal is not None:
+                found[proposal] = None
+            if len(found) == self.proposals:
+                break
+        return list(found)
+
+    def _proposal(self, here: Choices, target: float, rng: np.random.Generator) -> Choices | None:
+        """Some layers up to two options smaller, the last one as much as the target asks for; None if it cannot."""
+        choices = list(here)
+        shrinkable = [i for i, c in enumerate(choices) if c > 0]
+        layers = rng.permutation(shrinkable)[: min(self.layers, max(1, len(shrinkable) // 2))]
+        if not len(layers):
+            return None
+        for i in layers[:-1]:
+            choices[i] = max(0, choices[i] - int(rng.integers(3)))
+        last = int(layers[-1])
+        for option in range(choices[last], -1, -1):
+            choices[last] = option
+            proposal = self.canonical(tuple(choices))
+            if proposal != here and self.resource(proposal) <= target:
+                return proposal
+        return None
 
 
 @strategies.register("netadapt_v2", paper="Yang et al. 2021, arXiv:2104.00031")
@@ -36,55 +117,36 @@ class NetAdaptV2(OneShot):
         """The networks that the descent went through and that keep all limits, the last ones first."""
         del supernet
         self.phase = "inherit"
-        space, rng = self.problem.space, self.problem.rng(self.rule)
-        here = space.canonical(Architecture(space.name, tuple(n - 1 for n in space.options)))
-        first = self._resource(here)
-        kept, step = [here], FIRST_STEP * first
-        goal = None if self.problem.constraints.any else RATIO * first
-        for _ in range(MOST):
-            if self.problem.admits(here) and (goal is None or self._resource(here) <= goal):
-                break
-            proposals = self._proposals(here, self._resource(here) - step, rng)
-            if not proposals:
-                break
-            records = yield from self._inherit(proposals)
-            here = ranked(records)[0].request.architecture
-            kept.append(here)
-            step *= DECAY
-        found = [a for a in reversed(kept) if self.problem.admits(a)]
+        rng = self.problem.rng(self.rule)
+        here = self._canonical(tuple(n - 1 for n in self.problem.space.options))
+        way = Descent(self._resource, self._canonical).run(here, self._goal(here), rng)
+        proposals = next(way, None)
+        kept = [here]
+        while proposals:
+            records = yield from self._inherit([self._architecture(p) for p in proposals])
+            try:
+                proposals = way.send([r.value for r in records])
+            except StopIteration as end:
+                proposals, kept = None, end.value
+        found = [a for a in map(self._architecture, reversed(kept)) if self.problem.admits(a)]
         return [*found[:count], *(a for a in drawn if a not in found)]
 
-    def _resource(self, architecture: Architecture) -> float:
+    def _goal(self, first: Choices) -> Callable[[Choices], bool]:
+        """Whether a network is inside the limits, or where there are none small enough."""
+        if self.problem.constraints.any:
+            return lambda choices: self.problem.admits(self._architecture(choices))
+        goal = RATIO * self._resource(first)
+        return lambda choices: self._resource(choices) <= goal
+
+    def _architecture(self, choices: Choices) -> Architecture:
+        return Architecture(self.problem.space.name, choices)
+
+    def _canonical(self, choices: Choices) -> Choices:
+        return self.problem.space.canonical(self._architecture(choices)).choices
+
+    def _resource(self, choices: Choices) -> float:
         """What is shrunk: predicted latency under a limit on it, else multiply-accumulates."""
+        architecture = self._architecture(choices)
         latency = self.problem.costs(architecture)["latency_ms"]
         limited = self.problem.constraints.max_latency_ms is not None and latency is not None
         return float(latency) if limited and latency is not None else self.problem.profile(architecture).macs
-
-    def _proposals(self, here: Architecture, target: float, rng: np.random.Generator) -> list[Architecture]:
-        """Distinct smaller networks that meet the target."""
-        found: dict[Architecture, None] = {}
-        for _ in range(ATTEMPTS * PROPOSALS):
-            proposal = self._proposal(here, target, rng)
-            if proposal is not None:
-                found[proposal] = None
-            if len(found) == PROPOSALS:
-                break
-        return list(found)
-
-    def _proposal(self, here: Architecture, target: float, rng: np.random.Generator) -> Architecture | None:
-        """Some layers up to two options smaller, the last one as much as the target asks for; None if it cannot."""
-        choices = list(here.choices)
-        shrinkable = [i for i, c in enumerate(choices) if c > 0]
-        layers = rng.permutation(shrinkable)[: min(LAYERS, max(1, len(shrinkable) // 2))]
-        if not len(layers):
-            return None
-        for i in layers[:-1]:
-            choices[i] = max(0, choices[i] - int(rng.integers(3)))
-        last = int(layers[-1])
-        space = self.problem.space
-        for option in range(choices[last], -1, -1):
-            choices[last] = option
-            proposal = space.canonical(Architecture(space.name, tuple(choices)))
-            if proposal != here and self._resource(proposal) <= target:
-                return proposal
-        return None

@@ -45,6 +45,13 @@ def test_a_step_moves_weights_and_logits(name: str) -> None:
     assert any(not torch.equal(a, b) for a, b in zip(weights, found.network.parameters(), strict=True))
 
 
+def test_logits_rest_while_the_weights_warm_up() -> None:
+    found = search("pc_darts")
+    logits = [p.detach().clone() for p in found.logits]
+    found._step(0.2)
+    assert all(torch.equal(a, b) for a, b in zip(logits, found.logits, strict=True))
+
+
 def test_it_says_what_it_found_and_what_discretising_costs() -> None:
     found = search("beta_darts").run(Fidelity(epochs=0.3, final=True))
     details = found.details

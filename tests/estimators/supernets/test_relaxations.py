@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from nassay.estimators.supernets.relaxations import RELAXATIONS, BetaDecay, Discretised, Gumbel, Relaxation, beta_term
+from nassay.spaces.cell64 import Cell64
 
 
 def logits_of(*rows: list[float]) -> list[torch.Tensor]:
@@ -77,7 +78,23 @@ def test_gumbel_s_gradient_is_that_of_the_soft_weight() -> None:
     torch.testing.assert_close(gradient, expected)
 
 
-@pytest.mark.parametrize("name", RELAXATIONS)
+@pytest.mark.parametrize("name", RELAXATIONS.keys() - {"pc_darts"})
 def test_weights_of_a_choice_add_up_to_one(name: str) -> None:
     for weights in RELAXATIONS[name].mix(logits_of([0.1, 0.2, 0.7], [3.0, -2.0]), 0.5, generator()):
         assert weights.sum().item() == pytest.approx(1.0)
+
+
+def test_normalised_edges_share_their_node() -> None:
+    """Edge logits log 1, log 3 make a quarter and three quarters of the second node; the first has one edge."""
+    relaxation = RELAXATIONS["pc_darts"].of(Cell64())
+    assert relaxation.sizes((4, 4, 4)) == (4, 4, 4, 1, 2)
+    logits = logits_of(*[[0.1, 0.2, 0.7, -1.0]] * 3, [5.0], [0.0, math.log(3.0)])
+    plain = logits[0].softmax(0)
+    for chances in (relaxation.chances(logits), relaxation.mix(logits, 0.5, generator())):
+        for found, share in zip(chances, (1.0, 0.25, 0.75), strict=True):
+            torch.testing.assert_close(found, share * plain)
+
+
+def test_partial_channels_learn_their_weights_first() -> None:
+    assert RELAXATIONS["pc_darts"].warm_up == pytest.approx(15 / 50)
+    assert RELAXATIONS["darts"].warm_up == 0.0

@@ -1,4 +1,4 @@
-"""How much memory a training step's activations take: the bytes that automatic differentiation keeps for its backward pass.
+"""How much memory a training step's activations take: the bytes that are kept for its backward pass.
 
 Counted at the tensors themselves, so that the figure is exact, the same on every machine, and free of what allocators
 and libraries add. Weights and buffers are not activations. Tensors that share their memory count once.
@@ -25,7 +25,7 @@ class SavedActivations:
 
     def __init__(self, network: nn.Module) -> None:
         self.live_bytes = self.peak_bytes = 0
-        self._weights = {t.untyped_storage().data_ptr() for t in (*network.parameters(), *network.buffers())}
+        self._weights = {t.untyped_storage()._cdata for t in (*network.parameters(), *network.buffers())}
         self._uses: Counter[int] = Counter()
         self._hooks = saved_tensors_hooks(self._pack, lambda kept: kept.tensor)
 
@@ -43,10 +43,10 @@ class SavedActivations:
 
     def _add(self, tensor: Tensor, sign: int) -> None:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() in self._weights:
+        if storage._cdata in self._weights:
             return
-        self._uses[storage.data_ptr()] += sign
-        if self._uses[storage.data_ptr()] == (1 if sign > 0 else 0):
+        self._uses[storage._cdata] += sign
+        if self._uses[storage._cdata] == (1 if sign > 0 else 0):
             self.live_bytes += sign * storage.nbytes()
             self.peak_bytes = max(self.peak_bytes, self.live_bytes)
 

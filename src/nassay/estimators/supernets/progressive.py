@@ -1,12 +1,12 @@
 """P-DARTS: a differentiable search in stages, each with fewer options on a deeper network.
 
 Chen et al. 2019, arXiv:1904.12760, and the authors' code: three stages with 8, 5 and 3 operations and 5, 11 and 17
-cells; in the first two fifths of a stage the logits rest; skip connections are dropped out, less and less within a stage,
-more from stage to stage; the network has at most two of them, others give way to what is next likely.
+cells; in the first two fifths of a stage the logits rest; skip connections are dropped out, less and less within a
+stage, more from stage to stage; the network has at most two of them, others give way to what is next likely.
 
 Here the stages are thirds of one training, and the shares of options and of cells are the paper's: blocks whose output
-has their input's shape are left out, at each size as many as the share asks for, none in the last stage. The logits start
-again in each stage, as there; the weights go on, where the paper begins with new ones. The limit on skips is the
+has their input's shape are left out, at each size as many as the share asks for, none in the last stage. The logits
+start again in each stage, as there; the weights go on, where the paper begins with new ones. The limit on skips is the
 paper's for its normal cell; here it holds for each kind of cell.
 """
 
