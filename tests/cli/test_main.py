@@ -70,7 +70,7 @@ def asked(monkeypatch, tmp_path):
 
 def test_every_option_reaches_the_search(nassay, asked):
     words = (
-        "search photos --space nb201 --strategy random --max-latency-ms 4 --max-params 5 --max-macs 6 "
+        "search photos --task depth --space nb201 --strategy random --max-latency-ms 4 --max-params 5 --max-macs 6 "
         "--max-peak-memory-bytes 7 --minutes 2.5 --evaluations 8 --out runs/a --seed 9 --workers 3 --device cpu "
         "--image-shape 3x32x48 --adapt none --device-profile board.json --json"
     )
@@ -83,6 +83,7 @@ def test_every_option_reaches_the_search(nassay, asked):
     assert asked.pop("started") == main.STARTED
     assert asked == {
         "data": "photos",
+        "task": "depth",
         "space": "nb201",
         "strategy": "random",
         "minutes": 2.5,

@@ -91,14 +91,14 @@ def profile(network: nn.Module, input_shape: Sequence[int]) -> Profile:
     return _profile(trace(network, input_shape))
 
 
-def _profile(record: Trace) -> Profile:
+def _profile(record: Trace, kept: bool = False) -> Profile:
     steps = _steps(record)
     params = sum(p.numel() for p in record.parameters)
     layers = tuple(_layer(step) for step in steps)
     return Profile(
         params=params,
         macs=sum(layer.macs for layer in layers),
-        peak_memory_bytes=BYTES * (params + _peak(steps, record)),
+        peak_memory_bytes=BYTES * (params + _peak(steps, record, kept)),
         layers=layers,
     )
 
@@ -213,11 +213,12 @@ def _image(tensor: Tensor) -> tuple[int, int, int]:
     return (tensor.shape[-1] if tensor.dim() else 1), 1, prod(tensor.shape[1:-1])
 
 
-def _peak(steps: Sequence[_Step], record: Trace) -> int:
-    """Largest number of live activation elements over the steps."""
+def _peak(steps: Sequence[_Step], record: Trace, kept: bool) -> int:
+    """Largest number of live activation elements over the steps; the input is `kept` to the end, or to its last use."""
     reads = [{storage(t) for t in step.activations} for step in steps]
     last = {key: i for i, keys in enumerate(reads) for key in keys}
-    last |= dict.fromkeys([storage(t) for t in record.outputs], len(steps))
+    ends = [*record.outputs, *([record.images] if kept else [])]
+    last |= dict.fromkeys([storage(t) for t in ends], len(steps))
     live = {storage(record.images): record.images.numel()}
     peak = record.images.numel()
     for i, step in enumerate(steps):
@@ -284,7 +285,9 @@ class Analytic:
         reads_all = space.head is not None or layout.neck is not None
         for piece in layout.body:
             waiting.append(sum(map(prod, shapes[:-1])) if reads_all else 0)
-            part, shape = self._part(piece, shape)
+            before, (part, shape) = shape, self._part(piece, shape)
+            if reads_all and shapes and shape[1:] != before[1:]:  # the input is the last map of its size
+                part, _ = self._part(piece, before, kept=True)
             parts.append(part)
             if shapes and shapes[-1][1:] == shape[1:]:
                 shapes.pop()
@@ -314,14 +317,14 @@ class Analytic:
         key = ("end", layout.neck and layout.neck.key, shapes)
         return self._part(Piece(key, make), (sum(map(prod, shapes)),))[0]
 
-    def _part(self, piece: Piece, shape: tuple[int, ...]) -> tuple[Profile, Any]:
-        """Profile and output shape of one piece on inputs of a shape."""
-        key = (piece.key, shape)
+    def _part(self, piece: Piece, shape: tuple[int, ...], *, kept: bool = False) -> tuple[Profile, Any]:
+        """Profile and output shape of one piece on inputs of a shape, which may have to be kept to the end."""
+        key = (piece.key, shape, kept)
         if key not in self._parts:
             with torch.random.fork_rng(devices=[]), torch.device("meta"):
                 module = piece.make()
             record = trace(module, shape)
-            self._parts[key] = _profile(record), tuple(record.outputs[0].shape[1:])
+            self._parts[key] = _profile(record, kept), tuple(record.outputs[0].shape[1:])
         return self._parts[key]
 
 

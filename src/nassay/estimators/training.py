@@ -112,6 +112,7 @@ class Training:
         self.optimizer = torch.optim.SGD(
             self._parameter_groups(), lr=self.base_rate, momentum=self.recipe.momentum, nesterov=True, fused=True
         )
+        self.clipped = [p for m in (self.network, self.criterion) if (p := list(m.parameters()))]
         self.state = State()
         self._epoch_order: tuple[int, np.ndarray] | None = None
         if checkpoint is not None and checkpoint.exists():
@@ -244,8 +245,8 @@ class Training:
         self.criterion.train()
         self.optimizer.zero_grad(set_to_none=True)
         loss = self._backward(x, y)
-        for module in (self.network, self.criterion):
-            nn.utils.clip_grad_norm_(module.parameters(), self.recipe.clip)
+        for parameters in self.clipped:
+            nn.utils.clip_grad_norm_(parameters, self.recipe.clip)
         self.optimizer.step()
         self.average.update_parameters(self.network)
         self.state.step += 1
