@@ -107,7 +107,9 @@ class Elastic:
             form.network.train(shared.training)
         if shared.training:
             for norm, there in form.norms:
-                norm.momentum = shared.get_submodule(there).momentum
+                source = shared.get_submodule(there)
+                assert isinstance(source, Norm)
+                norm.momentum = source.momentum
         weights = self.weights(shared, Architecture(self.space.name, path))
         outputs: Tensor = functional_call(form.network, weights, (x,), tie_weights=False)
         return outputs
