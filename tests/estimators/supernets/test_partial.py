@@ -46,6 +46,14 @@ def test_on_a_path_the_other_channels_pass_as_they_are() -> None:
     torch.testing.assert_close(partial(IMAGES), whole[:, [0, 2, 4, 6, 1, 3, 5, 7]])
 
 
+def test_a_list_of_maps_goes_through_map_by_map() -> None:
+    partial, _ = choice(nn.Identity(), Doubled())
+    partial.held.selection = [0]
+    first, second = partial([IMAGES, IMAGES[..., :2]])
+    torch.testing.assert_close(first, IMAGES[:, [0, 2, 4, 6, 1, 3, 5, 7]])
+    torch.testing.assert_close(second, first[..., :2])
+
+
 @pytest.mark.parametrize("side", [4, 3])
 def test_what_passes_a_choice_that_halves_the_size_is_pooled(side: int) -> None:
     partial, _ = choice(nn.AvgPool2d(3, 2, 1))

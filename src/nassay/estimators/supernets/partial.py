@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nassay.estimators.supernets.choice import Choice, Held
+from nassay.estimators.supernets.choice import Choice, Held, Maps
 from nassay.spaces.base import Options
 
 PARTS = 4  # K of the paper; the largest common divisor with the channels where there are fewer
@@ -35,13 +35,20 @@ class PartialChoice(Choice):
         super().__init__(held, position, options, channels // self.parts)
         self.active = channels // self.parts
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Maps) -> Maps:
         """(B, C, H, W) -> (B, C, H / stride, W / stride); what passes has the weight of all options together."""
-        assert self.held.selection is not None, "a choice runs inside its super-network only"
-        made, passing = super().forward(x[:, : self.active]), x[:, self.active :]
+        if isinstance(x, Tensor):
+            return self._joined(super().forward(x[:, : self.active]), x)
+        made = super().forward([level[:, : self.active] for level in x])
+        return [self._joined(own, level) for own, level in zip(made, x, strict=True)]
+
+    def _joined(self, made: Maps, x: Tensor) -> Tensor:
+        """What the options made of a map beside what passes."""
+        assert isinstance(made, Tensor)
+        assert self.held.selection is not None
+        passing, selected = x[:, self.active :], self.held.selection[self.position]
         if made.shape[-2:] != passing.shape[-2:]:
             passing = functional.max_pool2d(passing, 2, ceil_mode=True)
-        selected = self.held.selection[self.position]
         if isinstance(selected, Tensor) and selected.is_floating_point():
             passing = selected.sum() * passing
         return functional.channel_shuffle(torch.cat([made, passing], 1), self.parts)
