@@ -83,7 +83,7 @@ def main() -> None:
 
 def iterations() -> dict[str, Any]:
     """Both descents on the same made-up networks."""
-    runs = [
+    runs: list[dict[str, Any]] = [
         {
             "interactions": strength,
             "seed": seed,

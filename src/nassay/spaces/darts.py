@@ -99,19 +99,24 @@ def _stride(source: int, reduction: bool) -> int:
     return 2 if reduction and source < NUM_INPUTS else 1
 
 
-def _cell(choices: tuple[int, ...], *arguments: int) -> Cell:
+def _cell(choices: tuple[int, ...], c_in: int, channels: int, reduction: bool, c_next: int) -> Cell:
     """The cell of one option an edge."""
     present = [i for i, option in enumerate(choices) if OPERATIONS[option] != NONE]
-    return Cell(lambda i, c, stride: cell_operation(OPERATIONS[choices[i]], c, stride), present, *arguments)
+
+    def operation(i: int, channels: int, stride: int) -> nn.Module:
+        return cell_operation(OPERATIONS[choices[i]], channels, stride)
+
+    return Cell(operation, present, c_in, channels, reduction, c_next)
 
 
-def _super_cell(choose: Choose, first: int, *arguments: int) -> Cell:
-    """The cell with all options on every edge; `first` is the position of its first edge's choice."""
+def _super_cell(choose: Choose, c_in: int, channels: int, reduction: bool, c_next: int) -> Cell:
+    """The cell with all options on every edge."""
+    first = len(EDGES) if reduction else 0  # the position of its first edge's choice
 
     def operation(i: int, channels: int, stride: int) -> nn.Module:
         return choose(first + i, partial(_options, stride), channels)
 
-    return Cell(operation, range(len(EDGES)), *arguments)
+    return Cell(operation, range(len(EDGES)), c_in, channels, reduction, c_next)
 
 
 def _options(stride: int, channels: int) -> list[nn.Module]:
@@ -147,11 +152,11 @@ class DARTSCells(Space):
     def layout(self, architecture: Architecture, *, width: float = 1.0) -> Layout:
         """Stem and cells; see `Space.layout` and `genotype`."""
         cells = _halves(self.check(architecture).choices)
-        return self._layout(lambda *rest: piece(_cell, cells[rest[2]], *rest), width)
+        return self._layout(lambda *cell: piece(_cell, cells[cell[2]], *cell), width)  # cell[2]: whether it reduces
 
     def super_layout(self, choose: Choose, *, width: float = 1.0) -> Layout:
         """The same network with all operations on every edge; see `Space.super_layout`."""
-        return self._layout(lambda *rest: piece(_super_cell, choose, rest[2] * len(EDGES), *rest), width)
+        return self._layout(partial(piece, _super_cell, choose), width)
 
     def _layout(self, make: Callable[[int, int, bool, int], Piece], width: float) -> Layout:
         channels = scale_channels(self.channels, width)

@@ -70,8 +70,8 @@ class Descent:
             if not proposals:
                 break
             values = yield proposals
-            best = max(range(len(proposals)), key=lambda i: -np.inf if values[i] is None else values[i])
-            kept.append(proposals[best])
+            ranks = [-np.inf if v is None else v for v in values]
+            kept.append(proposals[ranks.index(max(ranks))])
             step *= self.decay
         return kept
 
