@@ -64,6 +64,16 @@ def test_a_network_that_insists_on_its_input_size_is_given_it() -> None:
     assert regions(network).value == 1 + int(((start > 0) != (end > 0)).sum())
 
 
+def test_so_is_one_that_looks_for_more_than_a_small_input_has() -> None:
+    class Last(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.relu(x.unbind(2)[8])
+
+    start, end = ends(9)
+    row = torch.stack([start, end]).reshape(2, 9, 9)[:, 8]
+    assert regions(Last()).value == 1 + int(((row[0] > 0) != (row[1] > 0)).sum())
+
+
 @pytest.mark.parametrize("activation", [nn.LeakyReLU(), nn.PReLU(), nn.ReLU6(), nn.Hardtanh(0, 6)])
 def test_other_piecewise_linear_activations(activation: nn.Module) -> None:
     assert regions(activation).value == 1 + crossings(0.0)

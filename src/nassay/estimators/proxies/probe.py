@@ -132,7 +132,7 @@ def _listen(anatomy: Anatomy, batch: Batch, kinds: list[type[Signal]], condition
     for variant in others:
         try:
             return _try_lean(anatomy, batch, kinds, variant)
-        except (RuntimeError, ValueError, AssertionError):
+        except (RuntimeError, ValueError, IndexError, AssertionError):
             continue
     return _try_lean(anatomy, batch, kinds, last)
 
