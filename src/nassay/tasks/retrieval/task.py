@@ -67,7 +67,7 @@ class Retrieval(ImageTask):
         dimension: int = DIMENSION,
         loss: str = "proxy_anchor",
         nir: NIR | None = None,
-        proxy_rate: float = 1.0,
+        proxy_rate: float = 16.0,
     ) -> None:
         part, notes = split_classes(data.y, data.split, data.classes, seed=seed)
         order = np.concatenate([np.flatnonzero(part == name) for name in SPLITS])
