@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from nassay.errors import UserError
 from nassay.estimators.supernets import SuperNet
 from nassay.estimators.supernets.elastic import cut
+from nassay.estimators.supernets.methods import super_network, super_training
 from nassay.estimators.supernets.recalibration import recalibrated
 from nassay.spaces.base import Architecture, Space, spaces
 from nassay.spaces.mobile import Mobile
 from nassay.spaces.resnet import ResNet
+from nassay.tasks.base import task_from
 
 WIDTH = 0.25
 SPACES = {"mobile": Mobile((2, 8, 8), 4), "resnet": ResNet((2, 8, 8), 4)}
@@ -175,6 +177,16 @@ def test_networks_with_a_head_of_their_own_are_cut_as_well() -> None:
     alone = supernet.extract(architecture).eval()
     assert supernet(images(), architecture.choices).shape == (4, 3, 4, 4)
     torch.testing.assert_close(supernet(images(), architecture.choices), alone(images()))
+
+
+@pytest.mark.parametrize("method", ["spos", "ordered_dropout", "sandwich", "progressive", "few_shot", "manas"])
+def test_every_method_that_goes_through_paths_trains_it(method: str) -> None:
+    space = Mobile((1, 8, 8), 10)
+    torch.manual_seed(0)
+    training = super_training(method, super_network(method, space, width=WIDTH), task_from("digits", seed=0))
+    with torch.random.fork_rng(devices=[]):
+        assert np.isfinite(training._step(0.7))
+    assert training.inherit(space.smallest().choices, items=32).value is not None
 
 
 @pytest.mark.parametrize("name", spaces.names())
