@@ -179,8 +179,8 @@ def test_networks_with_a_head_of_their_own_are_cut_as_well() -> None:
     torch.testing.assert_close(supernet(images(), architecture.choices), alone(images()))
 
 
-@pytest.mark.parametrize("method", ["spos", "ordered_dropout", "sandwich", "progressive", "few_shot", "manas"])
-def test_every_method_that_goes_through_paths_trains_it(method: str) -> None:
+@pytest.mark.parametrize("method", ["ordered_dropout", "sandwich", "progressive"])
+def test_methods_that_go_through_several_paths_train_it(method: str) -> None:
     space = Mobile((1, 8, 8), 10)
     torch.manual_seed(0)
     training = super_training(method, super_network(method, space, width=WIDTH), task_from("digits", seed=0))
