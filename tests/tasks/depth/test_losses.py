@@ -9,9 +9,9 @@ TARGET = torch.tensor([[[1.0, 2.0], [4.0, 0.0]]])  # the last pixel is missing
 
 
 def test_a_common_factor_costs_the_mean_alone() -> None:
-    """D = d everywhere: sqrt(d^2 - 0.85 d^2)."""
+    """D = d everywhere: sqrt(d^2 - 0.5 d^2)."""
     d = math.log(2)
-    assert scale_invariant_log(2 * TARGET + (TARGET == 0), TARGET).item() == pytest.approx(d * 0.15**0.5, rel=1e-4)
+    assert scale_invariant_log(2 * TARGET + (TARGET == 0), TARGET).item() == pytest.approx(d * 0.5**0.5, rel=1e-4)
 
 
 def test_an_error_without_a_common_factor_costs_all_of_it() -> None:
@@ -24,11 +24,11 @@ def test_an_error_without_a_common_factor_costs_all_of_it() -> None:
 def test_images_count_alike_and_those_without_depth_not_at_all() -> None:
     prediction = torch.tensor([[[2.0, 2.0]], [[3.0, 3.0]], [[5.0, 5.0]]])
     target = torch.tensor([[[1.0, 0.0]], [[3.0, 3.0]], [[0.0, 0.0]]])
-    first = math.sqrt(0.15) * math.log(2)
+    first = math.sqrt(0.5) * math.log(2)
     assert scale_invariant_log(prediction, target).item() == pytest.approx((first + 1e-3) / 2, rel=1e-3)
 
 
-def test_l1_is_the_mean_error_in_metres() -> None:
+def test_l1_is_the_mean_error() -> None:
     prediction = torch.tensor([[[1.5, 2.0], [3.0, 9.0]]])
     assert l1(prediction, TARGET).item() == pytest.approx((0.5 + 0 + 1) / 3)
 

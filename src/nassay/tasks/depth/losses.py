@@ -1,6 +1,6 @@
-"""Losses of depth estimation. Predictions and targets in metres; pixels without a target do not count.
+"""Losses of depth estimation; pixels without a target do not count.
 
-Shapes: predictions (B, H, W), targets (B, H, W) with 0 for missing.
+Shapes: predictions (B, H, W), targets (B, H, W) with 0 for missing, both in the same unit.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-VARIANCE_FOCUS = 0.85
+VARIANCE_FOCUS = 0.5
 BERHU_SHARE = 0.2
 _TINY = 1e-6  # under the root: its derivative stays finite where a prediction is perfect
 
@@ -24,11 +24,11 @@ def sized(outputs: Tensor, size: torch.Size) -> Tensor:
 
 
 def scale_invariant_log(prediction: Tensor, target: Tensor) -> Tensor:
-    """Mean over images of sqrt(mean d^2 - 0.85 (mean d)^2), d = ln prediction - ln target over an image's valid pixels.
+    """Mean over images of sqrt(mean d^2 - 0.5 (mean d)^2), d = ln prediction - ln target over an image's valid pixels.
 
     An error that is a factor common to all pixels costs less than one of its shape. Eigen et al., NeurIPS 2014,
-    arXiv:1406.2283; root and 0.85 as in Lee et al., arXiv:1907.10326 (there times 10, and over the batch; remembered,
-    not read again). Images without a valid pixel do not count.
+    arXiv:1406.2283; the root as in Lee et al., arXiv:1907.10326 (there over the batch, with 0.85 instead of 0.5 and
+    times 10; remembered, not read again). Images without a valid pixel do not count.
     """
     valid = target > 0
     count = valid.sum(dim=(1, 2))
@@ -41,12 +41,12 @@ def scale_invariant_log(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def l1(prediction: Tensor, target: Tensor) -> Tensor:
-    """Mean of |prediction - target| in metres over all valid pixels, as FastDepth trains (arXiv:1903.03273)."""
+    """Mean of |prediction - target| over all valid pixels, as FastDepth trains (arXiv:1903.03273)."""
     return _mean((prediction - target).abs(), target)
 
 
 def berhu(prediction: Tensor, target: Tensor) -> Tensor:
-    """Reverse Huber loss in metres over all valid pixels: |e| up to c, (e^2 + c^2) / 2c above, c = max |e| / 5.
+    """Reverse Huber loss over all valid pixels: |e| up to c, (e^2 + c^2) / 2c above, c = max |e| / 5.
 
     Laina et al., 3DV 2016, arXiv:1606.00373; the maximum is the batch's.
     """

@@ -21,6 +21,9 @@ from nassay.tasks.depth.splits import assign_splits
 from nassay.tasks.image_data import SPLITS
 from nassay.tasks.image_task import ImageTask
 
+# Brings the gradient's norm to about 1, for which the one recipe of training is made: with a factor of 1 a network of
+# 134,129 parameters learnt the embedded scene less well in 100 steps (delta1 on it 0.69 instead of 0.87, one seed).
+LOSS_WEIGHT = 3.0
 LOOKED_AT = 256  # training images whose median depth and blind loss stand for all
 SHOWN = 4  # items of a split that are drawn
 
@@ -59,8 +62,9 @@ class Depth(ImageTask):
         parts = {name: Split(data.x[assigned == name], data.depth[assigned == name]) for name in SPLITS}
         seen = parts["train"].y[:: max(1, len(parts["train"]) // LOOKED_AT)]
         typical = float(np.median(seen[seen > 0]))
-        constant = torch.full((len(seen), *seen.shape[1:]), typical)
-        more = {"loss": loss, "typical_m": typical, "blind_loss": float(LOSSES[loss](constant, torch.from_numpy(seen)))}
+        targets = torch.from_numpy(seen / np.float32(typical))
+        blind = LOSS_WEIGHT * LOSSES[loss](torch.ones_like(targets), targets).item()
+        more = {"loss": loss, "typical_m": typical, "blind_loss": blind}
         super().__init__(
             parts,
             source=data.name,
@@ -91,8 +95,13 @@ class Depth(ImageTask):
         return augment_depth(x, y)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The chosen loss of (B, 1, H', W') metres, resized, against (B, H, W) metres with 0 for missing."""
-        return LOSSES[self.settings["loss"]](sized(outputs, targets.shape[-2:]), targets)
+        """The chosen loss of (B, 1, H', W') metres, resized, against (B, H, W) metres with 0 for missing.
+
+        Both are divided by the typical depth first, so that losses weigh the same whatever the distances.
+        """
+        typical = self.settings["typical_m"]
+        prediction = sized(outputs, targets.shape[-2:])
+        return LOSS_WEIGHT * LOSSES[self.settings["loss"]](prediction / typical, targets / typical)
 
     @property
     def blind_loss(self) -> float:
