@@ -55,16 +55,16 @@ def outputs(boxes: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
 
 
 def test_loss_by_hand_without_objects() -> None:
-    """All scores 1/2: each of 84 points and 2 classes pays (1/2)^2 ln 2; divided by 1."""
+    """All scores 1/2: each of 84 points and 2 classes pays 4 (1/2)^2 ln 2; divided by 1."""
     found = detection_loss(outputs(torch.zeros(1, 84, 4), torch.zeros(1, 84, 2)), torch.full((1, 1, 5), -1.0))
-    assert found.item() == pytest.approx(84 * 2 * math.log(2) / 4, rel=1e-5)
+    assert found.item() == pytest.approx(84 * 2 * math.log(2), rel=1e-5)
 
 
 def test_loss_by_hand_with_boxes_that_fit() -> None:
     """Every point predicts the object: 16 of them answer for it, quality 1, no loss for the box."""
     target = torch.tensor([[[1.0, 0.25, 0.25, 0.75, 0.75]]])
     found = detection_loss(outputs(target[..., 1:].expand(-1, 84, -1), torch.zeros(1, 84, 2)), target)
-    assert found.item() == pytest.approx(84 * 2 * math.log(2) / 4 / 16, rel=1e-5)
+    assert found.item() == pytest.approx(84 * 2 * math.log(2) / 16, rel=1e-5)
 
 
 def test_quality_is_the_overlap() -> None:

@@ -89,10 +89,11 @@ def test_deployed_is_scaled_images_to_detections(task: Detection) -> None:
     assert boxes.max() <= 64
 
 
-def test_how_outputs_are_read(task: Detection, capsys: pytest.CaptureFixture[str]) -> None:
-    arrays = {"boxes": np.ones((1, 2, 4)), "scores": np.array([[0.9, 0.1]]), "labels": np.array([[3, 4]])}
-    exec(task.reading, {**arrays, "classes": task.classes})
-    assert capsys.readouterr().out == "3 0.9 [1. 1. 1. 1.]\n"
+@pytest.mark.parametrize("kind", [np.array, torch.tensor])
+def test_how_outputs_are_read(task: Detection, capsys: pytest.CaptureFixture[str], kind) -> None:
+    outputs = {"boxes": [[[1.0, 2.0, 3.0, 4.0]] * 2], "scores": [[0.75, 0.1]], "labels": [[3, -1]]}
+    exec(task.reading, {name: kind(values) for name, values in outputs.items()} | {"classes": task.classes})
+    assert capsys.readouterr().out == "3 0.75 [1.0, 2.0, 3.0, 4.0]\n"
     assert "64x64" in task.output_words
 
 

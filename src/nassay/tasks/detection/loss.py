@@ -7,6 +7,8 @@ that several objects claim answers for the smallest. All lengths are fractions o
 
 Class scores learn the overlap of the point's box with the object (quality focal loss, arXiv:2006.04388, beta 2), boxes
 learn by generalised overlap (arXiv:1902.09630); both are divided by the number of points that answer for an object.
+Scores weigh 4 and boxes 2, not 1 and 2 as in those papers: boxes are learnt soon, and short trainings lack classes (155
+steps on composites, one seed: AP 0.071 against 0.053).
 """
 
 import torch
@@ -18,12 +20,12 @@ from nassay.tasks.detection.head import BOX, FIRST_LOGIT, POINT, PRIOR_CELLS, ST
 
 REACH = 1.5  # strides
 BETA = 2.0
-BOX_WEIGHT = 2.0
+CLASS_WEIGHT, BOX_WEIGHT = 4.0, 2.0
 SAME = 1e-3
 
 
 def detection_loss(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Quality focal loss plus twice the generalised overlap loss, a scalar.
+    """Quality focal loss plus generalised overlap loss, weighted as the module says, a scalar.
 
     Args:
         outputs: (B, points, 7 + classes) of a `DetectorHead`.
@@ -39,7 +41,7 @@ def detection_loss(outputs: Tensor, targets: Tensor) -> Tensor:
     surprise = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
     class_loss = ((wanted - logits.sigmoid()).abs() ** BETA * surprise).sum()
     box_loss = ((1 - giou(boxes, matched[..., 1:])) * positive).sum()
-    return (class_loss + BOX_WEIGHT * box_loss) / positive.sum().clamp(min=1)
+    return (CLASS_WEIGHT * class_loss + BOX_WEIGHT * box_loss) / positive.sum().clamp(min=1)
 
 
 def assign(points: Tensor, strides: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

@@ -114,8 +114,9 @@ class Detection(ImageTask):
     def reading(self) -> str:
         """The boxes with a score above 0.3."""
         return (
-            f"for i in (scores[0] > {SHOWN_SCORE}).nonzero()[0]:\n"
-            "    print(classes[labels[0, i]], scores[0, i], boxes[0, i])"
+            "for box, score, label in zip(boxes[0], scores[0], labels[0]):\n"
+            f"    if score > {SHOWN_SCORE}:\n"
+            "        print(classes[int(label)], float(score), box.tolist())"
         )
 
     def illustrations(self, outputs: Tensor, split: Split) -> list[Illustration]:
