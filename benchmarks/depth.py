@@ -19,7 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from scipy import stats
+
+from nassay.tasks.depth import Depth
 
 RESULTS = Path(__file__).parent / "results"
 FRAMES = "images/rgbd_160x120.npz"
@@ -75,6 +78,7 @@ def write_table(arguments: argparse.Namespace) -> None:
         f"--seeds {' '.join(map(str, arguments.seeds))}"
     )
     document: dict[str, Any] = {"command": command, "data": arguments.data.name, "runs": runs}
+    document["constant"] = constant(arguments.data) if runs else None
     document["differences"] = {strategy: difference(runs, strategy) for strategy in STRATEGIES}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "depth.json").write_text(json.dumps(document, indent=1) + "\n")
@@ -93,6 +97,13 @@ def facts(summary: dict[str, Any]) -> dict[str, Any]:
         }
     found["seconds"] = summary["seconds"]["total"]
     return found
+
+
+def constant(data: Path) -> dict[str, float]:
+    """Test metrics of saying the median depth of the training frames everywhere."""
+    task = Depth.from_source(data, seed=0)
+    targets = torch.from_numpy(task.open_test().y)
+    return task.metrics_of(torch.full((len(targets), 1, 1, 1), float(task.settings["typical_m"])), targets)
 
 
 def difference(runs: list[dict[str, Any]], strategy: str) -> dict[str, Any] | None:
@@ -126,6 +137,12 @@ def markdown(document: dict[str, Any]) -> str:
             cells += [number(row.get(key), 1, 3) for key in ERRORS]
             cells += [number(row.get("latency_ms"), 1, 2), number(row.get("params"), 1, 0)]
         lines.append("| " + " | ".join([*cells, str(one["trained"]), f"{one['seconds']:.0f}"]) + " |")
+    if document["constant"]:
+        values = ", ".join(f"{name} {number(document['constant'][name], 1, 3)}" for name in ("delta1", *ERRORS))
+        lines += [
+            "",
+            f"Saying the median depth of the training frames everywhere has {values} on the same test frames.",
+        ]
     lines += ["", "Winner minus reference in delta1, paired over seeds:", ""]
     lines += [f"- {strategy}: {words(found)}" for strategy, found in document["differences"].items()]
     return "\n".join(lines) + "\n"
