@@ -24,6 +24,7 @@ from nassay.spaces.blocks import piece, scale_channels
 from nassay.spaces.cell_operations import FactorizedReduce, cell_operation
 from nassay.spaces.discretisation import Alternatives, scored
 from nassay.spaces.genotype import NONE, NUM_INPUTS, ChainedCell, cell_chain, cells_graph
+from nassay.spaces.nb201 import connects
 from nassay.spaces.nds_cells import NDSDARTS
 
 OPERATIONS = NDSDARTS.operations  # from small to large where they have stride 2
@@ -38,6 +39,8 @@ Node = tuple[int, ...]  # the option of each edge into a node
 
 class Zero(nn.Module):
     """No connection, in a super-network: zeros of the output's size that stay connected to the input."""
+
+    connects = False
 
     def __init__(self, stride: int) -> None:
         super().__init__()
@@ -88,7 +91,7 @@ class Cell(ChainedCell):
     def terms(self, node: int, nodes: Sequence[Tensor]) -> list[Tensor]:
         """The operations on all edges into the node that are there."""
         present = ((name, x) for source, x in enumerate(nodes) if (name := _name(node, source)) in self.edges)
-        return [self.edges[name](x) for name, x in present]
+        return [self.edges[name](x) for name, x in present if connects(self.edges[name])]
 
 
 def _name(node: int, source: int) -> str:

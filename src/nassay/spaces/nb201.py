@@ -73,15 +73,23 @@ class Cell(nn.Module):
         nodes = {0: x}
         for target in range(1, OUTPUT_NODE + 1):
             for source in range(target):
-                if (edge := f"{target}<-{source}") in self.edges:
+                if (edge := f"{target}<-{source}") in self.edges and connects(self.edges[edge]):
                     # Zeros that stay connected to the input: its gradient is then zero, not missing.
                     term = self.edges[edge](nodes[source] if source in nodes else x * 0)
                     nodes[target] = nodes[target] + term if target in nodes else term
         return nodes[OUTPUT_NODE] if OUTPUT_NODE in nodes else x * 0
 
 
+def connects(edge: nn.Module) -> bool:
+    """Whether an edge is there; in a super-network that is as it is selected."""
+    found: bool = getattr(edge, "connects", True)
+    return found
+
+
 class Zero(nn.Module):
     """No connection, in a super-network: zeros that stay connected to the input."""
+
+    connects = False
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> zeros of the same shape."""

@@ -10,6 +10,7 @@ from torch.func import functional_call
 from nassay.estimators.base import Fidelity
 from nassay.estimators.supernets import SuperNet
 from nassay.estimators.supernets import differentiable as module
+from nassay.estimators.supernets.choice import Selection
 from nassay.estimators.supernets.differentiable import DifferentiableSearch
 from nassay.estimators.supernets.relaxations import RELAXATIONS
 from nassay.spaces.cell64 import Cell64
@@ -50,6 +51,21 @@ def test_logits_rest_while_the_weights_warm_up() -> None:
     logits = [p.detach().clone() for p in found.logits]
     found._step(0.2)
     assert all(torch.equal(a, b) for a, b in zip(logits, found.logits, strict=True))
+
+
+def test_weights_are_learned_on_the_drawn_path_alone() -> None:
+    """GDAS: of each choice the weights of one option move, and nothing is mixed."""
+    found = search("gdas")
+    before = {name: p.detach().clone() for name, p in found.network.named_parameters()}
+    seen: list[Selection] = []
+    found.network.register_forward_pre_hook(lambda module, args: seen.append(args[1]))
+    found._step(0.5)
+    path = seen[-1]
+    assert all(isinstance(option, int) for option in path)
+    moved = {name for name, p in found.network.named_parameters() if not torch.equal(before[name], p)}
+    for name, choice in found.network.choices():
+        others = set(range(4)) - {path[choice.position]}
+        assert not any(n.startswith(f"network.{name}.options.{o}.") for n in moved for o in others)
 
 
 def test_it_says_what_it_found_and_what_discretising_costs() -> None:

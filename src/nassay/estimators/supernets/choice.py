@@ -43,6 +43,12 @@ class Choice(nn.Module):
         self.held, self.position = held, position
         self.options = nn.ModuleList(options(channels))
 
+    @property
+    def connects(self) -> bool:
+        """False where the selected option is no connection: a cell then does without it, as the network alone does."""
+        selected = None if self.held.selection is None else self.held.selection[self.position]
+        return not isinstance(selected, int) or getattr(self.options[selected], "connects", True)
+
     def forward(self, x: Maps) -> Maps:
         """(B, C, H, W), or a list of such maps -> what the selected options make of it."""
         assert self.held.selection is not None, "a choice runs inside its super-network only"

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from nassay.estimators.base import Estimate, Fidelity
+from nassay.estimators.supernets.choice import Selected
 from nassay.estimators.supernets.relaxations import Relaxation
 from nassay.estimators.supernets.supernet import SuperNet
 from nassay.estimators.supernets.training import BilevelTraining
@@ -82,9 +83,7 @@ class DifferentiableSearch(BilevelTraining):
 
     def outputs(self, split: Split) -> tuple[Tensor, Tensor]:
         """Outputs of the mixture on a split, and the targets."""
-        return self.selected_outputs(
-            self.relaxation.chances([logit.detach() for logit in self._live_logits()]), split
-        )
+        return self.selected_outputs(self.relaxation.chances([logit.detach() for logit in self._live_logits()]), split)
 
     # A step ----------------------------------------------------------------------------------------------------------
 
@@ -99,7 +98,7 @@ class DifferentiableSearch(BilevelTraining):
             for logit, gradient in zip(self.logits, self._logit_gradients(mix, x, y), strict=True):
                 logit.grad = gradient
             self.logit_optimizer.step()
-        loss = self.criterion(self.network(x, [weights.detach() for weights in mix()]), y)
+        loss = self.criterion(self.network(x, [_selected(weights.detach()) for weights in mix()]), y)
         self.relaxation.weights_loss(loss).backward()
         return loss.detach()
 
@@ -167,6 +166,12 @@ class DifferentiableSearch(BilevelTraining):
             for logit, kept in zip(self.logits, payload["logits"], strict=True):
                 logit.copy_(kept)
         self.logit_optimizer.load_state_dict(payload["logit_optimizer"])
+
+
+def _selected(weights: Tensor) -> Selected:
+    """The option that has all the weight, so that it is run as a path is; else the weights."""
+    alone = weights.count_nonzero() == 1 and weights.max() == 1
+    return int(weights.argmax()) if alone else weights
 
 
 def _first_logits(sizes: Iterable[int], seed: int) -> list[Tensor]:

@@ -35,6 +35,11 @@ class PartialChoice(Choice):
         super().__init__(held, position, options, channels // self.parts)
         self.active = channels // self.parts
 
+    @property
+    def connects(self) -> bool:
+        """Some channels always pass."""
+        return True
+
     def forward(self, x: Maps) -> Maps:
         """(B, C, H, W) -> (B, C, H / stride, W / stride); what passes has the weight of all options together."""
         if isinstance(x, Tensor):
