@@ -1,4 +1,5 @@
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +140,13 @@ def test_an_export_is_the_embedding_alone(data: ImageData) -> None:
     assert task.output_names == ("embedding",)
     embedding = deployed(task.scaled(x)).detach().numpy()
     exec(task.reading, {"embedding": embedding, "classes": task.classes})
+
+
+@pytest.mark.parametrize("library", ["pytorch_metric_learning", "zuko.lazy"])
+def test_a_missing_library_is_named(data: ImageData, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(UserError, match=r"nassay\[retrieval\]"):
+        Retrieval(data, nir=TINY).criterion()
 
 
 def test_few_classes_and_unknown_losses_are_refused(data: ImageData) -> None:
