@@ -162,7 +162,7 @@ def from_arrays(
 
 def with_readings(data: DepthData) -> DepthData:
     """The images that have a reading, contiguous, and what their depths are, for the user to see a wrong unit."""
-    kept: np.ndarray = (data.depth > 0).any(axis=(1, 2))
+    kept = np.asarray((data.depth > 0).any(axis=(1, 2)))
     depth = data.depth[kept]
     valid = depth[depth > 0]
     low, middle, high = np.quantile(valid, [0.01, 0.5, 0.99])
