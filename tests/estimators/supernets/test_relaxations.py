@@ -78,7 +78,7 @@ def test_gumbel_s_gradient_is_that_of_the_soft_weight() -> None:
     torch.testing.assert_close(gradient, expected)
 
 
-@pytest.mark.parametrize("name", RELAXATIONS.keys() - {"pc_darts"})
+@pytest.mark.parametrize("name", [name for name in RELAXATIONS if name != "pc_darts"])
 def test_weights_of_a_choice_add_up_to_one(name: str) -> None:
     for weights in RELAXATIONS[name].mix(logits_of([0.1, 0.2, 0.7], [3.0, -2.0]), 0.5, generator()):
         assert weights.sum().item() == pytest.approx(1.0)
