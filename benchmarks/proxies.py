@@ -5,6 +5,10 @@
 scores what the run folder's ledger does not hold yet (hours, for all tables on two cores; it may be stopped and goes
 on), then writes `benchmarks/results/proxies.json` and `.md`. Without `--score` the page is written again from the
 JSON, with date and command of the run that it comes from.
+
+    python benchmarks/proxies.py --folders runs/bench-nasbench201-cifar10 ...
+
+puts finished run folders of `nassay bench proxies`, of one seed and one way to look at networks, on the page instead.
 """
 
 import argparse
@@ -32,10 +36,14 @@ from nassay.reports.bench_tables import (
     sources,
 )
 from nassay.reports.formats import digits, duration, percent
+from nassay.reports.zero_shot_findings import findings, overview
+from nassay.studies.bench_files import SUMMARY
 from nassay.studies.executors import usable_cores
-from nassay.studies.zero_shot import bench_zero_shot
+from nassay.studies.zero_shot import KEPT, bench_zero_shot
 
 RESULTS = Path(__file__).parent / "results"
+SETTINGS = ("batch_size", "largest_side", "depth_percent", "least_pixels", "seed")
+BASELINES = ("params", "macs", "random")
 HEADINGS = (
     *("proxy", "τ", "95 %", "published τ", "ρ", "95 %", "published ρ", "τ top 50 %", "25 %", "10 %", "5 %"),
     *("pick", "regret", "scored", "ms", "sees"),
@@ -45,6 +53,7 @@ HEADINGS = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--score", action="store_true", help="score what is missing; else only write the page again")
+    parser.add_argument("--folders", type=Path, nargs="+", help="finished run folders of nassay bench proxies")
     parser.add_argument("--sample", type=int, help="random architectures of each benchmark, all by default")
     parser.add_argument("--seed", type=int, default=0, help="of samples, weights and inputs")
     parser.add_argument("--proxies", default="all", help="names with commas between them")
@@ -53,8 +62,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/zero-shot"), help="run folder with the ledger")
     args = parser.parse_args()
     cache = RESULTS / "proxies.json"
-    if args.score:
-        found = score(args)
+    if args.score or args.folders:
+        found = gathered(args.folders) if args.folders else score(args)
         cache.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
     if not cache.exists():
         sys.exit(f"There is no {cache}: give --score, with NASSAY_DATA set.")
@@ -91,6 +100,36 @@ def score(args: argparse.Namespace) -> dict[str, Any]:
         **summary,
         "methods": methods(summary, command),
     }
+
+
+def gathered(folders: list[Path]) -> dict[str, Any]:
+    """The summaries of finished run folders as one, as if one run had made them."""
+    summaries = [json.loads((folder / SUMMARY).read_text("utf-8")) for folder in folders]
+    benchmarks = [{key: one[key] for key in KEPT} for one in summaries]
+    settings = {key: summaries[0][key] for key in SETTINGS if key in summaries[0]}
+    if any(one.get(key) != settings.get(key) for one in summaries for key in SETTINGS):
+        sys.exit("These folders differ in seed or settings; give those of one kind.")
+    seed = ["--seed", str(settings["seed"])] + ["--fast"] * ("depth_percent" in settings)
+    names = [row["name"] for row in summaries[0]["rows"] if row["name"] not in BASELINES]
+    commands = [
+        shlex.join(
+            ["nassay", "bench", "proxies", "--table", one["table"], "--dataset", one["dataset"]]
+            + ["--sample", str(one["n"]), *seed, "--proxies", ",".join(sorted(names))]
+        )
+        for one in summaries
+    ]
+    summary: dict[str, Any] = {
+        "command": "; ".join(commands),
+        "date": max(one["finished"] for one in summaries),
+        "machine": f"{platform.machine()}, {usable_cores()} cores",
+        "seconds": sum(one["seconds"] for one in summaries),
+        "benchmarks": benchmarks,
+        "overview": overview(benchmarks),
+        "findings": findings(benchmarks),
+        "absent": [],
+        **settings,
+    }
+    return {**summary, "methods": methods(summary, summary["command"])}
 
 
 def methods(summary: dict[str, Any], command: str) -> dict[str, dict[str, str]]:

@@ -101,6 +101,11 @@ def bench_notes(summary: dict[str, Any]) -> list[str]:
         f"Truth: {metric}, best {best}, mean {mean}. An architecture without a score ranks last.",
         f"Images: {summary['inputs']}. {summary['networks']:,} different networks were scored, each once.",
     ]
+    if summary["networks"] < summary["n"]:
+        notes.append(
+            "Networks are scored in canonical form, without the parts that lead nowhere; published figures count these, "
+            "so that params and macs in particular rank better here than they do there."
+        )
     groups: dict[tuple[str, int], list[str]] = {}
     for row in summary["rows"]:
         for found in row["reasons"].items():
