@@ -103,7 +103,7 @@ def bench_notes(summary: dict[str, Any]) -> list[str]:
     ]
     if summary["networks"] < summary["n"]:
         notes.append(
-            "Networks are scored in canonical form, without the parts that lead nowhere; published figures count these, "
+            "Networks are scored in canonical form, without what leads nowhere; published figures count that, too, "
             "so that params and macs in particular rank better here than they do there."
         )
     groups: dict[tuple[str, int], list[str]] = {}
