@@ -56,6 +56,21 @@ def test_damage_is_told(tmp_path: Path) -> None:
         file_tree(tmp_path).text("text.json")
 
 
+def test_a_file_that_unpacks_to_more_than_is_read(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nassay.tasks.detection.file_tree.LARGEST_IMAGE", 9)
+    monkeypatch.setattr("nassay.tasks.detection.file_tree.LARGEST_TEXT", 1)
+    with pytest.raises(OSError, match="larger than"):
+        file_tree(archive).image("images/val/1.png")
+    with pytest.raises(UserError, match="larger than"):
+        file_tree(archive).text("a.json")
+
+
+def test_a_damaged_member_is_told(archive: Path) -> None:
+    archive.write_bytes(archive.read_bytes().replace(b"IDAT", b"XXXX"))  # the pictures are stored as they are
+    with pytest.raises(OSError, match="cannot be read: Bad CRC"):
+        file_tree(archive).image("images/train/1.png")
+
+
 @pytest.mark.parametrize(
     ("name", "split"),
     [

@@ -3,10 +3,10 @@
 import io
 import os
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -16,7 +16,9 @@ from nassay.errors import UserError
 from nassay.tasks.folders import FORMATS, is_image
 from nassay.tasks.image_data import SPLIT_ALIASES
 
-LARGEST_TEXT = 1 << 30  # bytes of one annotation file
+# Of damaged, encrypted or unknown members of an archive.
+_ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError)
+LARGEST_TEXT, LARGEST_IMAGE = 1 << 30, 1 << 28  # bytes of one file, whatever an archive unpacks to
 
 
 @dataclass(frozen=True)
@@ -47,18 +49,28 @@ class FileTree:
         Raises:
             UserError: the file is no such text, or larger than a gigabyte.
         """
-        with self.open_file(name) as file:
-            content = file.read(LARGEST_TEXT + 1)
-        if len(content) > LARGEST_TEXT:
-            raise UserError(f"{self.name}: {name} is larger than {LARGEST_TEXT >> 20} MB.")
         try:
-            return content.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
+            return self._content(name, LARGEST_TEXT).decode("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"{self.name}: {name} is not text in UTF-8: {error}.") from error
 
     def image(self, name: str) -> Image.Image:
-        """An image, not decoded yet."""
-        return Image.open(io.BytesIO(self.open_file(name).read()), formats=FORMATS)
+        """An image, not decoded yet.
+
+        Raises:
+            OSError: there is none, or its file is larger than 256 MB.
+        """
+        return Image.open(io.BytesIO(self._content(name, LARGEST_IMAGE)), formats=FORMATS)
+
+    def _content(self, name: str, most: int) -> bytes:
+        try:
+            with self.open_file(name) as file:
+                content = file.read(most + 1)
+        except _ARCHIVE_ERRORS as error:
+            raise OSError(f"{name} cannot be read: {error}") from error
+        if len(content) > most:
+            raise OSError(f"larger than {most >> 20} MB")
+        return content
 
 
 def file_tree(path: Path) -> FileTree:
@@ -75,14 +87,7 @@ def file_tree(path: Path) -> FileTree:
         names = [info.filename for info in archive.infolist() if not info.is_dir()]
     except (OSError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} cannot be read as a zip archive: {error}.") from error
-    return FileTree(path.name, _visible(names), partial(_member, archive))
-
-
-def _member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
-    try:
-        return archive.open(name)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:  # damaged, encrypted, unknown method
-        raise OSError(f"{name} cannot be read: {error}") from error
+    return FileTree(path.name, _visible(names), archive.open)
 
 
 def _visible(names: list[str]) -> tuple[str, ...]:
