@@ -4,8 +4,9 @@
 
 Time: super-networks of `nb201` (16 channels, one cell a stage, 32 x 32, batch 64) by SPOS, MANAS and GDAS, each step
 beside the same passes through the same networks built alone, one after the other; ordered dropout with four groups on
-`bypass` beside a step of the full-width network. Medians of the ratios of neighbouring steps. Images are noise: nothing
-here depends on them.
+`bypass` beside a step of the full-width network. Medians of the ratios of neighbouring steps, by the wall clock and by
+the process's CPU time, which another program on the machine disturbs less. Images are noise: nothing here depends on
+them.
 
 Memory: the most that a step keeps for its backward passes, counted exactly (`estimators/supernets/memory.py`), of
 MANAS on random paths and of DARTS's mixture, with five operations (`nb201`, five cells a stage) and with eight
@@ -155,24 +156,29 @@ def ratios(what: str, beside: str, pair: Callable[[], tuple[Timed, Timed]], step
     times = []
     for i in range(WARM + steps):
         timed = list(enumerate(pair()))
-        seconds = [0.0, 0.0]
+        seconds = np.zeros((2, 2))
         for which, run in timed if i % 2 else timed[::-1]:
-            tick = time.perf_counter()
+            ticks = clocks()
             run()
-            seconds[which] = time.perf_counter() - tick
+            seconds[:, which] = clocks() - ticks
         times.append(seconds)
-    found = np.array(times[WARM:])
+    found, cpu = np.array(times[WARM:]).transpose(1, 0, 2)
     each = found[:, 0] / found[:, 1]
-    print(what, float(np.median(each)), flush=True)
+    print(what, float(np.median(each)), float(np.median(cpu[:, 0] / cpu[:, 1])), flush=True)
     return {
         "what": what,
         "beside": beside,
         "ratio": float(np.median(each)),
         "quartiles": np.percentile(each, [25, 75]).tolist(),
-        "total": float(found[:, 0].sum() / found[:, 1].sum()),
+        "cpu_ratio": float(np.median(cpu[:, 0] / cpu[:, 1])),
         "step_ms": 1e3 * float(np.median(found[:, 0])),
         "beside_ms": 1e3 * float(np.median(found[:, 1])),
     }
+
+
+def clocks() -> np.ndarray:
+    """Wall clock and CPU time, in seconds."""
+    return np.array([time.perf_counter(), time.process_time()])
 
 
 # Memory --------------------------------------------------------------------------------------------------------------
@@ -212,13 +218,13 @@ def page(found: dict[str, Any]) -> str:
         f"`{found['command']}`: batch {BATCH}, `nb201` with 16 channels and one cell a stage, 3 x 32 x 32. Ratios are",
         f"of {found['steps']} neighbouring pairs of steps, median and quartiles.",
         "",
-        "| step | beside | ratio | quartiles | ratio of totals | step, ms | beside, ms |",
+        "| step | beside | ratio | quartiles | ratio of CPU time | step, ms | beside, ms |",
         "|---|---|---|---|---|---|---|",
     ]
     for t in found["times"]:
         low, high = t["quartiles"]
         lines.append(
-            f"| {t['what']} | {t['beside']} | {t['ratio']:.3f} | {low:.3f}..{high:.3f} | {t['total']:.3f} "
+            f"| {t['what']} | {t['beside']} | {t['ratio']:.3f} | {low:.3f}..{high:.3f} | {t['cpu_ratio']:.3f} "
             f"| {t['step_ms']:.1f} | {t['beside_ms']:.1f} |"
         )
     lines += [
