@@ -3,7 +3,8 @@
     python benchmarks/supernets.py --work runs/supernets --seeds 5
 
 64 networks of `cell64` trained alone with two seeds, super-networks with five, by each method, see `nassay gap
-supernet`; methods that go through several paths a step have so much fewer epochs, so that passes are equal. Finished trainings are kept in the work folder. Writes `benchmarks/results/supernets.md` and `.json`.
+supernet`; methods that go through several paths a step have so much fewer epochs, so that passes are equal. Finished
+trainings are kept in the work folder. Writes `benchmarks/results/supernets.md` and `.json`.
 """
 
 import argparse
