@@ -105,6 +105,13 @@ def test_illustrations(task: Detection) -> None:
     assert Image.open(io.BytesIO(found[0].png)).format == "PNG"
 
 
+def test_of_detections_at_one_place_the_best_is_drawn(task: Detection) -> None:
+    outputs = outputs_that_know(task, task.validation.y)
+    outputs[0, 0, 7:] = torch.arange(10) / 10
+    count = int((task.validation.y[0, :, 0] >= 0).sum())
+    assert f"(left), {count} detected" in task.illustrations(outputs, task.validation)[0].caption
+
+
 def test_saved_and_loaded(task: Detection, tmp_path: Path) -> None:
     task.save(tmp_path)
     loaded = Detection.load(tmp_path)

@@ -13,7 +13,8 @@ from nassay.tasks.base import Illustration, Split, tasks
 from nassay.tasks.detection.augment import augment_boxes
 from nassay.tasks.detection.average_precision import average_precision, check_installed
 from nassay.tasks.detection.box_data import BoxData
-from nassay.tasks.detection.detections import Detector, detections
+from nassay.tasks.detection.boxes import unsuppressed
+from nassay.tasks.detection.detections import OVERLAP, Detector, detections
 from nassay.tasks.detection.drawings import drawn
 from nassay.tasks.detection.head import DetectorHead, blind_outputs
 from nassay.tasks.detection.loss import detection_loss
@@ -120,9 +121,14 @@ class Detection(ImageTask):
         )
 
     def illustrations(self, outputs: Tensor, split: Split) -> list[Illustration]:
-        """The first images of the split, with the truth on the left and detections of at least 0.3 on the right."""
+        """The first images of the split, with the truth on the left and detections of at least 0.3 on the right.
+
+        Of detections that overlap much the best is drawn, whatever their classes.
+        """
         pictures = []
-        boxes, scores, labels = (part.numpy() for part in detections(outputs[:SHOWN]))
+        found, certainty, kinds = detections(outputs[:SHOWN], SHOWN_SCORE)
+        certainty = certainty * unsuppressed(found, torch.zeros_like(kinds), OVERLAP)
+        boxes, scores, labels = (part.numpy() for part in (found, certainty, kinds))
         for i in range(len(boxes)):
             truth = split.y[i][split.y[i][:, 0] >= 0]
             rows = np.column_stack([labels[i], boxes[i], scores[i]])[scores[i] >= SHOWN_SCORE]
