@@ -54,6 +54,15 @@ def small_network():
     )
 
 
+def test_a_constant_made_on_the_way_is_no_activation():
+    class Halved(nn.Module):
+        def forward(self, x):
+            return x * torch.tensor(0.5)
+
+    found = profile(Halved(), (3, 4, 4))
+    assert (found.params, found.macs, found.peak_memory_bytes) == (0, 0, 4 * 48)
+
+
 # 6x6 input, 3x3 after the stem: nine positions
 STEM = 9 * 3 * 4 * 9
 BODY = (4 * 8 + 8 * 9 + 8 * 4) * 9

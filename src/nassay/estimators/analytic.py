@@ -226,7 +226,8 @@ def _peak(steps: Sequence[_Step], record: Trace, kept: bool) -> int:
         outputs = {storage(t): t.numel() for t in operation.outputs if last.get(storage(t), -1) > i}
         written = {key: n for key, n in outputs.items() if key not in live}
         fuses = _is_elementwise(operation.func) or _named(operation.func)[1] == "norm"
-        free = [live[key] for key in reads[i] if fuses and last[key] == i and live[key] <= sum(written.values())]
+        ending = [live[key] for key in reads[i] if last[key] == i and key in live]  # a constant does not live anywhere
+        free = [n for n in ending if fuses and n <= sum(written.values())]
         peak = max(peak, sum(live.values()) + sum(written.values()) - max(free, default=0))
         live = {key: n for key, n in (live | written).items() if last.get(key, -1) > i}
     return peak
