@@ -42,7 +42,7 @@ from nassay.tasks.retrieval.task import EmbeddingHead
 
 RESULTS = Path(__file__).parent / "results"
 OMNIGLOT, OMNIGLOT_SHAPE = "images/omniglot_small_32.npz", (1, 16, 16)
-SWEEP = (("nll", 0.1), ("exp", 100.0), ("nll", 0.01), ("nll", 1.0), ("exp", 10.0))  # form and weight
+SWEEP = (("nll", 0.1), ("exp", 100.0), ("nll", 0.001), ("nll", 0.01), ("nll", 1.0), ("exp", 10.0))  # form and weight
 RATES = {"digits": (4.0, 16.0), "omniglot": (16.0,)}  # of proxies, on the network's learning rate
 FLOW = NIR(blocks=3, width=32, depth=3)
 EPOCHS = {"digits": 10.0, "omniglot": 8.0}
