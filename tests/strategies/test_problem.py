@@ -134,12 +134,19 @@ def test_samples_keep_tight_limits(name: str, limited: str, slack: float) -> Non
         assert space.check(sample) == space.canonical(sample)
 
 
+# Fewest parameters and MACs, but not quite the least memory
+ALMOST_SMALLEST = {
+    "nds_darts": "without an edge the smallest DARTS network needs 0.8 % less memory",
+    "nds_pnas": "with pools in place of skip connections the smallest PNAS network needs 0.3 % less memory",
+}
+
+
 @pytest.mark.parametrize("name", spaces.names())
 @pytest.mark.parametrize("limited", ["params", "macs", "peak_memory_bytes"])
 def test_below_the_smallest_network_nothing_is_feasible(name: str, limited: str) -> None:
     """The message has the smallest reachable value, with which the search would start."""
-    if (name, limited) == ("nds_darts", "peak_memory_bytes"):
-        pytest.skip("without an edge the smallest DARTS network needs 0.8 % less memory")
+    if limited == "peak_memory_bytes" and name in ALMOST_SMALLEST:
+        pytest.skip(ALMOST_SMALLEST[name])
     space = space_of(name)
     smallest = Problem(space).costs(space.smallest())[limited]
     problem = Problem(space, Constraints(**{f"max_{limited}": smallest - 1}))
