@@ -48,33 +48,16 @@ class ImageData:
             object.__setattr__(self, "split", np.full(len(self.y), "", dtype="U10"))
         if not self.preprocessing:
             object.__setattr__(self, "preprocessing", describe_input(self.x))
-        self._check_images()
+        check_images(self.name, self.x)
         self._check_labels()
 
-    def _check_images(self) -> None:
-        if self.x.ndim != 4 or self.x.dtype not in (np.uint8, np.float32):
-            raise UserError(
-                f"{self.name}: images must be (N, C, H, W) uint8 or float32, found {self.x.shape} {self.x.dtype}."
-            )
-        if self.x.size == 0:
-            raise UserError(f"{self.name}: there are no images, found an array of shape {self.x.shape}.")
-        if self.x.dtype == np.float32:
-            bad = [i for i, image in enumerate(self.x) if not np.isfinite(image).all()]
-            if bad:
-                raise UserError(
-                    f"{self.name}: {len(bad)} of {len(self.x)} images contain NaN or infinity, "
-                    f"the first is image {bad[0]}. Replace or drop them."
-                )
-
     def _check_labels(self) -> None:
-        if self.y.shape != (len(self.x),) or self.split.shape != (len(self.x),):
+        if self.y.shape != (len(self.x),):
             raise UserError(
-                f"{self.name}: there must be one label and one split for each image, "
-                f"found {len(self.x)} images, labels {self.y.shape} and splits {self.split.shape}."
+                f"{self.name}: there must be one label for each image, found {len(self.x)} images and labels "
+                f"{self.y.shape}."
             )
-        unknown = sorted(set(np.unique(self.split).tolist()) - {*SPLITS, ""})
-        if unknown:
-            raise UserError(f"{self.name}: splits are called {', '.join(SPLITS)}, found {', '.join(unknown)}.")
+        check_splits(self.name, self.split, len(self.x))
         if len(self.classes) < 2:
             raise UserError(
                 f"{self.name}: classification needs at least two classes, found {len(self.classes)}: "
@@ -86,6 +69,42 @@ class ImageData:
                 f"{self.name}: labels must be 0..{len(self.classes) - 1}, each present, "
                 f"found {present[:10].tolist()} for {len(self.classes)} classes."
             )
+
+
+def check_images(name: str, x: np.ndarray) -> None:
+    """Whether a source's images can be learnt from.
+
+    Args:
+        name: what the source is called.
+        x: the images.
+
+    Raises:
+        UserError: they are not (N, C, H, W), uint8 or float32, empty, or not finite.
+    """
+    if x.ndim != 4 or x.dtype not in (np.uint8, np.float32):
+        raise UserError(f"{name}: images must be (N, C, H, W) uint8 or float32, found {x.shape} {x.dtype}.")
+    if x.size == 0:
+        raise UserError(f"{name}: there are no images, found an array of shape {x.shape}.")
+    if x.dtype == np.float32:
+        bad = [i for i, image in enumerate(x) if not np.isfinite(image).all()]
+        if bad:
+            raise UserError(
+                f"{name}: {len(bad)} of {len(x)} images contain NaN or infinity, the first is image {bad[0]}. Replace "
+                "or drop them."
+            )
+
+
+def check_splits(name: str, split: np.ndarray, images: int) -> None:
+    """Whether there is one split for each image, by its name or empty.
+
+    Raises:
+        UserError: there is not.
+    """
+    if split.shape != (images,):
+        raise UserError(f"{name}: there must be one split for each image, found {images} images, splits {split.shape}.")
+    unknown = sorted(set(np.unique(split).tolist()) - {*SPLITS, ""})
+    if unknown:
+        raise UserError(f"{name}: splits are called {', '.join(SPLITS)}, found {', '.join(unknown)}.")
 
 
 def describe_input(x: np.ndarray, *, mode: str = "array", resize: str = "none") -> dict[str, Any]:

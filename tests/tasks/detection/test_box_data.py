@@ -25,7 +25,8 @@ def test_defaults() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"x": X[:0]}, r"images must be \(N, C, H, W\)"),
+        ({"x": X[:0]}, "there are no images"),
+        ({"x": X[0]}, r"images must be \(N, C, H, W\)"),
         ({"x": X.astype(np.float64)}, "images must be"),
         ({"x": np.full((2, 1, 4, 4), np.nan, dtype=np.float32)}, "NaN"),
         ({"y": Y[:1]}, r"boxes must be \(N, M, 5\)"),

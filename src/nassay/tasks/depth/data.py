@@ -13,7 +13,7 @@ import numpy as np
 
 from nassay.errors import UserError
 from nassay.tasks.arrays import as_numpy, to_nchw, with_image_dtype
-from nassay.tasks.image_data import SPLITS, describe_input
+from nassay.tasks.image_data import check_images, check_splits, describe_input
 
 MILLIMETRE = 1e-3
 
@@ -54,23 +54,16 @@ class DepthData:
         self._check()
 
     def _check(self) -> None:
-        if self.x.ndim != 4 or self.x.dtype not in (np.uint8, np.float32) or self.x.size == 0:
-            raise UserError(
-                f"{self.name}: images must be (N, C, H, W) uint8 or float32, found {self.x.shape} {self.x.dtype}."
-            )
+        check_images(self.name, self.x)
         n, _, height, width = self.x.shape
         if self.depth.shape != (n, height, width) or self.depth.dtype != np.float32:
             raise UserError(
                 f"{self.name}: there must be one depth for each pixel, found images {self.x.shape} and "
                 f"depth {self.depth.shape} {self.depth.dtype}."
             )
-        if self.scene.shape != (n,) or self.split.shape != (n,):
-            raise UserError(f"{self.name}: there must be one scene and one split for each of the {n} images.")
-        unknown = sorted(set(np.unique(self.split).tolist()) - {*SPLITS, ""})
-        if unknown:
-            raise UserError(f"{self.name}: splits are called {', '.join(SPLITS)}, found {', '.join(unknown)}.")
-        if not np.isfinite(self.x).all():
-            raise UserError(f"{self.name}: there are images with NaN or infinity. Replace or drop them.")
+        if self.scene.shape != (n,):
+            raise UserError(f"{self.name}: there must be one scene for each of the {n} images.")
+        check_splits(self.name, self.split, n)
         if not (self.depth > 0).any():
             raise UserError(f"{self.name}: no pixel of any image has a depth.")
 

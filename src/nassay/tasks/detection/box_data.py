@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nassay.errors import UserError
-from nassay.tasks.image_data import SPLITS, describe_input
+from nassay.tasks.image_data import check_images, check_splits, describe_input
 
 NO_OBJECT = -1.0
 
@@ -42,19 +42,9 @@ class BoxData:
             object.__setattr__(self, "split", np.full(len(self.x), "", dtype="U10"))
         if not self.preprocessing:
             object.__setattr__(self, "preprocessing", describe_input(self.x))
-        self._check_images()
+        check_images(self.name, self.x)
+        check_splits(self.name, self.split, len(self.x))
         self._check_boxes()
-
-    def _check_images(self) -> None:
-        if self.x.ndim != 4 or self.x.dtype not in (np.uint8, np.float32) or self.x.size == 0:
-            raise UserError(
-                f"{self.name}: images must be (N, C, H, W) uint8 or float32, found {self.x.shape} {self.x.dtype}."
-            )
-        if self.x.dtype == np.float32 and not np.isfinite(self.x).all():
-            raise UserError(f"{self.name}: images contain NaN or infinity. Replace or drop them.")
-        unknown = sorted(set(np.unique(self.split).tolist()) - {*SPLITS, ""})
-        if self.split.shape != (len(self.x),) or unknown:
-            raise UserError(f"{self.name}: each image needs a split, {', '.join(SPLITS)} or empty, found {unknown}.")
 
     def _check_boxes(self) -> None:
         y = self.y
