@@ -283,7 +283,7 @@ class Analytic:
         shapes: list[Shape] = []  # of the last map of each size
         waiting: list[int] = []  # elements of maps that lie there for the head while a part runs
         shape: Shape = space.input_shape
-        reads_all = space.head is not None or layout.neck is not None
+        reads_all = space.reads_all_sizes(layout)
         for piece in layout.body:
             waiting.append(sum(map(prod, shapes[:-1])) if reads_all else 0)
             before, (part, shape) = shape, self._part(piece, shape)
@@ -308,9 +308,8 @@ class Analytic:
     def _pooled_linear(self, channels: int, shape: Shape) -> Profile:
         """The profile of the default head."""
         space = self._of_space()
-        return self._part(Piece(("head", channels, space.num_outputs), partial(space.pooled_linear, channels)), shape)[
-            0
-        ]
+        head = Piece(("head", channels, space.num_outputs), partial(space.pooled_linear, channels))
+        return self._part(head, shape)[0]
 
     def _end(self, layout: Layout, shapes: tuple[Shape, ...]) -> Profile:
         """The profile of neck and head on maps of these shapes."""

@@ -188,11 +188,15 @@ class Space(ABC):
             shapes: of the maps for neck and head, for a layout that cannot run by itself; see `pyramid_shapes`.
         """
         stem, blocks, tail = layout.stem.make(), [b.make() for b in layout.blocks], layout.tail.make()
-        if self.head is None and layout.neck is None:
+        if not self.reads_all_sizes(layout):
             return Network(stem, blocks, tail, self.pooled_linear(layout.channels))
         shapes = shapes or pyramid_shapes(layout, self.input_shape)
         neck = None if layout.neck is None else layout.neck.make(shapes)
         return Network(stem, blocks, tail, self.make_head(layout, shapes), neck)
+
+    def reads_all_sizes(self, layout: Layout) -> bool:
+        """Whether neck or head may read maps of all sizes; else there is the default head on the last one."""
+        return self.head is not None or layout.neck is not None
 
     def make_head(self, layout: Layout, shapes: tuple[Shape, ...]) -> nn.Module:
         """The head of a network whose body has maps of these shapes."""

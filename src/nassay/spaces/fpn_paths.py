@@ -74,8 +74,8 @@ class Nothing(nn.Module):
         return zeros(maps)
 
 
-class TopDown(nn.Module):
-    """The path TD.
+class _ConvForEachLevel(nn.Module):
+    """A path with a convolution of its own for each map.
 
     Args:
         channels: of every map.
@@ -85,6 +85,10 @@ class TopDown(nn.Module):
     def __init__(self, channels: int, levels: int) -> None:
         super().__init__()
         self.convs = nn.ModuleList(_conv(channels, channels) for _ in range(levels))
+
+
+class TopDown(_ConvForEachLevel):
+    """The path TD; see `_ConvForEachLevel`."""
 
     def forward(self, maps: Maps) -> Maps:
         """From the coarsest map to the finest; shapes stay."""
@@ -94,17 +98,8 @@ class TopDown(nn.Module):
         return outputs
 
 
-class BottomUp(nn.Module):
-    """The path BU.
-
-    Args:
-        channels: of every map.
-        levels: number of maps.
-    """
-
-    def __init__(self, channels: int, levels: int) -> None:
-        super().__init__()
-        self.convs = nn.ModuleList(_conv(channels, channels) for _ in range(levels))
+class BottomUp(_ConvForEachLevel):
+    """The path BU; see `_ConvForEachLevel`."""
 
     def forward(self, maps: Maps) -> Maps:
         """From the finest map to the coarsest; shapes stay."""

@@ -37,8 +37,10 @@ class SuperNet(nn.Module):
         self.space, self.width = space, width
         self.held = Held()
         layout = space.super_layout(partial(choice, self.held), width=width)
-        largest = Architecture(space.name, tuple(n - 1 for n in space.options))
-        shapes = pyramid_shapes(space.layout(largest, width=width), space.input_shape)
+        shapes = None
+        if space.reads_all_sizes(layout):  # which the layout with its choices cannot show
+            largest = Architecture(space.name, tuple(n - 1 for n in space.options))
+            shapes = pyramid_shapes(space.layout(largest, width=width), space.input_shape)
         self.network = space.assembled(layout, shapes)
         self.elastic = Elastic(space, width) if space.elastic else None
 
