@@ -142,11 +142,10 @@ def make_sample() -> ReportData:
     ]
     few = "Only 40 architectures, read the interval and not the point."
     summary = {
-        "title": "nassay: digits",
         "status": "finished",
         "best": best,
         "finalists": [best, second],
-        "reference": reference | {"name": "MobileNetV2 0.5x"},
+        "reference": reference,
         "random": random,
         "gaps": [
             gap_facts("az_nas", 0.55, 0.38, 0.70, warning=few),
@@ -175,13 +174,14 @@ def make_sample() -> ReportData:
             "latency_ms": {"ok": 64},
             "training": {"ok": 44, "failed": 1},
         },
-        "failures": [{"architecture": NETWORKS["second"], "estimator": "zen", "reason": "the value is inf"}] * 512
-        + [
+        "failures": [
+            {"estimator": "zen", "reason": "the value is inf", "count": 512, "architecture": NETWORKS["second"]},
             {
-                "architecture": NETWORKS["random"],
                 "estimator": "training",
                 "reason": "the loss became NaN in epoch 2",
-            }
+                "count": 1,
+                "architecture": NETWORKS["random"],
+            },
         ],
         "seconds": {
             "total": 1188.0,
@@ -205,8 +205,7 @@ def make_sample() -> ReportData:
                 "2 files could not be read and were skipped: a.png, b.png.",
             ],
         },
-        "command": "nassay search digits --max-latency-ms 2 --minutes 20 --out runs/mine",
-        "config": {"minutes": 20, "workers": 1},
+        "config": {"source": "digits", "minutes": 20, "workers": 1},
         "resumes": 1,
     }
     return ReportData(summary, records)

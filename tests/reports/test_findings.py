@@ -2,7 +2,6 @@ from scipy.stats import binomtest
 
 from nassay.reports import findings
 from nassay.reports.comparison import columns
-from nassay.reports.findings import FailureGroup
 
 
 def plain(text: str) -> str:
@@ -70,16 +69,11 @@ def test_limits_sentence():
     assert "Not known" in findings.limits_sentence({"best": best, "constraints": {"max_params": 4}})
 
 
-def test_failures_are_grouped_by_estimator_and_reason():
-    failures = [
-        {"architecture": "a", "estimator": "zen", "reason": "inf"},
-        {"architecture": "b", "estimator": "zen", "reason": "inf"},
-        {"architecture": "c", "estimator": "training"},
-    ]
-    assert findings.failure_groups(failures) == [
-        FailureGroup("zen", "inf", 2, "a"),
-        FailureGroup("training", "no reason recorded", 1, "c"),
-    ]
+def test_a_winner_is_not_compared_with_itself(sample):
+    sample.summary["random"] = dict(sample.summary["best"])
+    sentences = findings.certainty(sample.summary)
+    assert sentences[-1] == "The winner is itself the best random draw under the same limits."
+    assert sentences[-2].startswith("Against the reference network: ")
 
 
 def test_facts_leave_out_what_is_unknown(sample):

@@ -32,6 +32,13 @@ def test_measured_latency_goes_before_predicted():
     ]
 
 
+def test_a_device_s_profile_models_every_latency():
+    records = [record("a", "training", 0.8, "epochs=3"), record("a", "latency_ms", 2.0)]
+    summary = {"config": {"device_profile": "board"}}
+    assert cost_points(ReportData(summary, records), "latency_ms")[0].predicted
+    assert not cost_points(ReportData({"config": {"device_profile": None}}, records), "latency_ms")[0].predicted
+
+
 def test_compared_networks_come_once_with_their_role():
     best = {"architecture": "a", "validation_accuracy": 0.95, "latency_ms": 2.0}
     records = [record("a", "training", 0.8), record("a", "latency_ms", 2.1)]

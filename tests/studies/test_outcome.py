@@ -203,7 +203,13 @@ def test_one_slow_measurement_is_taken_for_noise(exported):
 def test_where_no_finalist_keeps_the_limit_a_comparison_may(exported):
     done, found, said = exported(2.0, reference=[1.0], f1=[2.1, 2.1])
     assert (done, next(iter(found))) == (["f1", "reference"], "reference")
-    assert said == ["No finalist keeps the latency limit as a file; a comparison network does."]
+    assert said == ["No finalist keeps the latency limit as a file; a comparison network is exported instead."]
+
+
+def test_where_no_finalist_was_trained_a_comparison_is_exported(exported):
+    done, _, said = exported(None, reference=[1.0])
+    assert done == ["reference"]
+    assert said == ["No finalist could be trained to the end; a comparison network is exported instead."]
 
 
 def test_where_no_file_keeps_the_limit_the_first_within_a_tenth_is_exported(exported):
@@ -218,7 +224,11 @@ def test_where_every_file_breaks_the_limit_there_is_no_winner(exported, tmp_path
     assert not (tmp_path / "best").exists()
 
 
-def test_that_there_is_nothing_to_export_is_said(exported):
-    done, found, said = exported(None)
-    assert (done, found) == ([], {})
-    assert said == ["No network could be trained to the end, so there is nothing to export."]
+def test_where_nothing_was_trained_to_the_end_the_search_fails_and_says_why():
+    outcome = Outcome.__new__(Outcome)
+    outcome.study = SimpleNamespace(plan=SimpleNamespace(constraints=Constraints()))
+    reasons = ("out of memory", "the loss became nan", "out of memory")
+    records = [Record(Request(f"f{i}", "training"), Estimate.failed(reason)) for i, reason in enumerate(reasons)]
+    outcome.finish = SimpleNamespace(records=records, finalists=["f0", "f1", "f2"])
+    with pytest.raises(NassayError, match=r"export: out of memory \(2 of 3\); the loss became nan \(1 of 3\)"):
+        outcome._export({})

@@ -4,7 +4,7 @@ import pytest
 
 from nassay.estimators.base import Estimate
 from nassay.reports.page import write_report
-from nassay.studies.summary import measured_gaps, report_data, summarize
+from nassay.studies.summary import failures, measured_gaps, report_data, summarize
 
 COSTS = ("params", "macs", "peak_memory_bytes", "latency_ms")
 KEYS = ("architecture", "test_accuracy", "validation_accuracy", *COSTS)
@@ -78,7 +78,21 @@ def test_failures_are_counted_and_listed_with_their_reasons(ledger, plan):
     train(ledger, "epochs=4", a=0.5, b=None)
     summary = summarize(ledger, plan)
     assert summary["evaluations"] == {"training": {"ok": 1, "failed": 1}}
-    assert summary["failures"] == [{"architecture": "b", "estimator": "training", "reason": "the loss became nan"}]
+    assert summary["failures"] == [
+        {"estimator": "training", "reason": "the loss became nan", "count": 1, "architecture": "b"}
+    ]
+
+
+def test_failures_of_one_kind_do_not_hide_those_of_another():
+    def failed(estimator, reason, architecture):
+        return {"estimator": estimator, "reason": reason, "architecture": architecture, "value": None}
+
+    records = [failed("zen", "inf", f"a{i}") for i in range(600)]
+    records += [failed("training", "nan", "b"), {**failed("training", None, "c"), "value": 0.5}]
+    assert failures(records) == [
+        {"estimator": "zen", "reason": "inf", "count": 600, "architecture": "a0"},
+        {"estimator": "training", "reason": "nan", "count": 1, "architecture": "b"},
+    ]
 
 
 def test_time_adds_up_over_sessions(ledger, plan):

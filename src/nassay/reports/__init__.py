@@ -1,6 +1,6 @@
 """What a study found, for the eyes: the HTML report, terminal tables, drawings of networks."""
 
-from nassay.reports.data import ReportData, read_run
+from nassay.reports.data import ReportData
 from nassay.reports.page import render, write_report
 from nassay.reports.pictures import picture
 from nassay.reports.tables import comparison_table, gap_table
@@ -10,7 +10,6 @@ __all__ = [
     "comparison_table",
     "gap_table",
     "picture",
-    "read_run",
     "render",
     "write_report",
 ]

@@ -4,15 +4,10 @@ Every key may be absent or None: the report of a study that was stopped or still
 Shares (accuracies) lie in 0..1; units are in the names.
 """
 
-import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypedDict
 
-from nassay.errors import UserError
-
 SUMMARY = "summary.json"
-RECORDS = "records.jsonl"
 
 # Names of estimators in the records that the report knows how to draw.
 TRAINING = "training"
@@ -43,12 +38,11 @@ class GraphData(TypedDict, total=False):
 class Candidate(TypedDict, total=False):
     """One trained network.
 
-    `name` is a short name beside the architecture ("MobileNetV2 0.5x"); `latency_predicted` says that
-    `latency_ms` comes from a model and not from a measurement; `reasons` says why a key has no value.
+    `latency_predicted` says that `latency_ms` comes from a model and not from a measurement; `reasons` says why a key
+    has no value.
     """
 
     architecture: str
-    name: str | None
     test_accuracy: float | None
     test_metrics: dict[str, float]
     validation_accuracy: float | None
@@ -89,12 +83,13 @@ class Counts(TypedDict, total=False):
     failed: int
 
 
-class Failure(TypedDict, total=False):
-    """An evaluation without a value."""
+class Failures(TypedDict, total=False):
+    """How often an estimator had no value for a reason, and an architecture of which that is so."""
 
-    architecture: str
     estimator: str
     reason: str
+    count: int
+    architecture: str
 
 
 class Seconds(TypedDict, total=False):
@@ -113,7 +108,6 @@ class Summary(TypedDict, total=False):
     `resumes` counts the continuations.
     """
 
-    title: str
     status: str
     best: Candidate | None
     reference: Candidate | None
@@ -121,7 +115,7 @@ class Summary(TypedDict, total=False):
     finalists: list[Candidate]
     gaps: list[dict[str, Any]]
     evaluations: dict[str, Counts]
-    failures: list[Failure]
+    failures: list[Failures]
     latency_model: dict[str, Any] | None
     adapted: dict[str, Any] | None
     seconds: Seconds
@@ -131,7 +125,6 @@ class Summary(TypedDict, total=False):
     space: str
     strategy: str
     task: TaskData
-    command: str
     config: dict[str, Any]
     resumes: int
 
@@ -172,29 +165,3 @@ class ReportData:
     summary: Summary = field(default_factory=Summary)
     records: list[Record] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
-
-
-def read_run(run_folder: Path) -> ReportData:
-    """Read `summary.json` and, where it exists, `records.jsonl` (one record per line) of a run folder.
-
-    Raises:
-        UserError: the folder has neither file, or one of them is not JSON.
-    """
-    summary, records = run_folder / SUMMARY, run_folder / RECORDS
-    if not summary.exists() and not records.exists():
-        raise UserError(f"There is nothing to report in {run_folder}: neither {SUMMARY} nor {RECORDS} was found.")
-    lines = records.read_text("utf-8").splitlines() if records.exists() else []
-    return ReportData(
-        summary=_parse(summary.read_text("utf-8"), summary) if summary.exists() else Summary(),
-        records=[_parse(line, records) for line in lines if line.strip()],
-    )
-
-
-def _parse(text: str, path: Path) -> Any:
-    """JSON to plain data; NaN and infinities, which are no JSON, become None."""
-    try:
-        return json.loads(text, parse_constant=lambda _: None)
-    except json.JSONDecodeError as error:
-        raise UserError(
-            f"{path} is not JSON ({error}). Delete it and write the report from the study again."
-        ) from error

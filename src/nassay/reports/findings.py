@@ -1,25 +1,13 @@
 """What a study found and how sure it is, in sentences."""
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from nassay.errors import UserError
 from nassay.gaps import Interval, difference_interval, wilson_interval
 from nassay.reports.comparison import Row, checks, metric_word, rows, value_of
-from nassay.reports.data import LATENCY, Candidate, Failure, Summary
+from nassay.reports.data import LATENCY, Candidate, Summary
 from nassay.reports.formats import digits, milliseconds, percent, points
-
-
-@dataclass(frozen=True)
-class FailureGroup:
-    """Evaluations of one estimator that failed for one reason."""
-
-    estimator: str
-    reason: str
-    count: int
-    example: str
 
 
 def accuracy_interval(summary: Summary, candidate: Candidate) -> Interval | None:
@@ -78,13 +66,15 @@ def certainty(summary: Summary) -> list[str]:
     return sentences
 
 
-_NAMES = {"reference": "the reference network", "random": "a random network under the same limits"}
+_NAMES = {"reference": "the reference network", "random": "the best random draw under the same limits"}
 
 
 def _difference(summary: Summary, best: Candidate, row: Row) -> str:
     """The winner against one other network, with Newcombe's interval."""
     ours, theirs, n = best.get("test_accuracy"), row.candidate.get("test_accuracy"), _test_size(summary)
     name = _NAMES[row.role]
+    if row.candidate.get("architecture") == best.get("architecture"):
+        return f"The winner is itself {name}."
     if ours is None or theirs is None or n is None:
         return f"Against {name} nothing can be said: it has no test {metric_word(summary)}."
     if not _is_share(summary):
@@ -171,13 +161,6 @@ def adaptation_sentence(adapted: Mapping[str, Any]) -> str:
     )
 
 
-def failure_groups(failures: list[Failure]) -> list[FailureGroup]:
-    """Failures with one estimator and one reason together, most frequent first."""
-    keys = [(f.get("estimator") or "", f.get("reason") or "no reason recorded") for f in failures]
-    examples = {key: f.get("architecture") or "" for key, f in reversed(list(zip(keys, failures, strict=True)))}
-    return [FailureGroup(*key, number, examples[key]) for key, number in Counter(keys).most_common()]
-
-
 def facts(summary: Summary) -> list[tuple[str, str]]:
     """How the study was run: pairs of label and text, only those that are known."""
     task, versions = summary.get("task") or {}, summary.get("versions") or {}
@@ -208,4 +191,4 @@ def facts(summary: Summary) -> list[tuple[str, str]]:
 def _times(number: int | None) -> str | None:
     if number is None:
         return None
-    return {0: "never, one session", 1: "once"}.get(number, f"{number} times")
+    return {0: "never, run at one go", 1: "once"}.get(number, f"{number} times")

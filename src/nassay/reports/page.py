@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nassay.reports import comparison, figures, findings
-from nassay.reports.data import ReportData, read_run
+from nassay.reports.data import ReportData
 from nassay.reports.drawings import draw_network
 from nassay.reports.standalone import standalone_page
 from nassay.reports.tables import gap_cells
@@ -14,20 +14,17 @@ from nassay.reports.tables import gap_cells
 REPORT = "report.html"
 
 
-def write_report(run_folder: Path, data: ReportData | None = None) -> Path:
+def write_report(run_folder: Path, data: ReportData) -> Path:
     """Write `report.html` into a run folder, whole or not at all.
 
     Args:
         run_folder: where it goes.
-        data: what it shows; None reads `summary.json` and `records.jsonl` from the folder.
+        data: what it shows.
 
     Returns:
         The path of the report.
-
-    Raises:
-        UserError: there is nothing to read in the folder.
     """
-    page = render(data if data is not None else read_run(run_folder))
+    page = render(data)
     path = run_folder / REPORT
     draft = path.with_suffix(".html.part")
     draft.write_text(page, encoding="utf-8")

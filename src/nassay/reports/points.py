@@ -55,13 +55,15 @@ def cost_points(data: ReportData, key: str) -> list[Point]:
             name = row.candidate.get("architecture") or ""
             points.append(Point(row.role, row.label, name, cost, accuracy, predicted))
     compared = {row.candidate.get("architecture") for row in rows(data.summary)}
-    measured = last_records(data.records, key)
+    answered = last_records(data.records, key)
+    modelled = key == LATENCY and bool((data.summary.get("config") or {}).get("device_profile"))
     predictions = last_records(data.records, PREDICTED_LATENCY) if key == LATENCY else {}
     for name, training in last_records(data.records, TRAINING).items():
-        cost_record = measured.get(name) or predictions.get(name)
+        cost_record = answered.get(name) or predictions.get(name)
         if name not in compared and cost_record:
             cost, accuracy, fidelity = cost_record["value"], training["value"], training.get("fidelity") or ""
-            points.append(Point("other", "Searched", name, cost, accuracy, name not in measured, fidelity))
+            predicted = modelled or name not in answered
+            points.append(Point("other", "Searched", name, cost, accuracy, predicted, fidelity))
     return points
 
 

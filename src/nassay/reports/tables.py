@@ -20,12 +20,8 @@ def comparison_table(summary: Summary) -> Table:
         table.add_column(Text(row.label), justify="right")
     for column, across in zip(columns(summary), zip(*map(cells, found), strict=True), strict=False):
         table.add_row(column.heading, *(Text(f"{cell.text} {cell.note}".rstrip()) for cell in across))
-    table.caption = Text("\n".join(f"{row.label}: {_name(dict(row.candidate))}" for row in found))
+    table.caption = Text("\n".join(f"{row.label}: {row.candidate.get('architecture') or DASH}" for row in found))
     return table
-
-
-def _name(candidate: dict[str, Any]) -> str:
-    return " ".join(filter(None, (candidate.get("name"), candidate.get("architecture")))) or DASH
 
 
 def gap_table(gaps: Iterable[dict[str, Any]]) -> Table:

@@ -3,6 +3,7 @@
 import platform
 import shutil
 from base64 import b64encode
+from collections import Counter
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -122,7 +123,7 @@ class Outcome:
             {architecture: its measured latency} of every file that was measured, the exported one first.
 
         Raises:
-            NassayError: no file keeps the limit; there is no `best/` then.
+            NassayError: nothing was trained to the end, or no file keeps the limit; there is no `best/` then.
         """
         limit = self.study.plan.constraints.max_latency_ms
         candidates = self._candidates()
@@ -133,13 +134,13 @@ class Outcome:
                 break
         else:
             if not measured:
-                self.study.listener.message("No network could be trained to the end, so there is nothing to export.")
-                return {}
+                raise NassayError(self._nothing_trained())
             architecture = self._within_noise(measured, limit or 0.0)
             if architecture != candidates[-1]:  # whose files lie there
                 self._export_one(architecture, tested[self.study.evaluator.text(architecture)])
         if architecture not in self.finish.finalists:
-            self.study.listener.message("No finalist keeps the latency limit as a file; a comparison network does.")
+            why = "could be trained to the end" if limit is None else "keeps the latency limit as a file"
+            self.study.listener.message(f"No finalist {why}; a comparison network is exported instead.")
         order = [architecture, *(a for a in measured if a != architecture)]
         return {
             self.study.evaluator.text(a): {"latency_ms": measured[a].value, "latency": dict(measured[a].details)}
@@ -164,6 +165,14 @@ class Outcome:
     def _file_latency(self) -> Estimate:
         found = measure_latency_ms(self.study.folder / "best" / "model.onnx", self.study.task.input_shape)
         return Estimate.of(found.median_ms, **asdict(found))
+
+    def _nothing_trained(self) -> str:
+        reasons = Counter(r.estimate.reason for r in self.finish.records)
+        why = "; ".join(f"{reason} ({times} of {reasons.total()})" for reason, times in reasons.most_common())
+        return (
+            f"No network could be trained to the end, so there is nothing to export: {why}. The same command does not "
+            "train them again; start a new search, with another --out, with that reason out of the way."
+        )
 
     def _within_noise(self, measured: dict[Architecture, Estimate], limit: float) -> Architecture:
         """The first candidate that is over the limit by no more than the noise of measuring."""

@@ -1,9 +1,10 @@
 """From the ledger to plain data: `summary.json`, the measured gaps, and what the report shows.
 
-Works on a study in any state, finished or killed, and needs no torch.
+Works on a study in any state, finished or killed.
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from nassay.studies.ledger import Ledger, by_estimator
 from nassay.studies.plan import Plan, write_atomically
 
 NOT_PROXIES = {TRAINING, "epoch_seconds", "latency_ms", PREDICTED_LATENCY, "peak_memory_bytes"}
-SHOWN_FAILURES = 200
+SHOWN_FAILURES = 200  # pairs of estimator and reason
 
 Row = dict[str, Any]
 
@@ -28,7 +29,7 @@ def summarize(ledger: Ledger, plan: Plan) -> dict[str, Any]:
     seconds = {"total": round(sum(s["seconds"] for s in sessions), 3), "phases": _phases(sessions)}
     return {
         "status": ledger.get("state") or "running",
-        "best": _candidate(roles.get("best"), rows) or _leader(records),
+        "best": _candidate(roles.get("best"), rows) or _leader(records, plan),
         "finalists": [c for text in roles.get("finalists", []) if (c := _candidate(text, rows))],
         "reference": _candidate(roles.get("reference"), rows),
         "random": _candidate(roles.get("random"), rows),
@@ -36,11 +37,7 @@ def summarize(ledger: Ledger, plan: Plan) -> dict[str, Any]:
         "evaluations": by_estimator(records),
         "latency_model": ledger.get("latency model"),
         "adapted": ledger.get("adapted"),
-        "failures": [
-            {"architecture": r["architecture"], "estimator": r["estimator"], "reason": r["reason"]}
-            for r in records
-            if r["value"] is None
-        ][:SHOWN_FAILURES],
+        "failures": failures(records),
         "seconds": seconds,
         "seed": plan.seed,
         "versions": ledger.get("versions") or {},
@@ -52,6 +49,19 @@ def summarize(ledger: Ledger, plan: Plan) -> dict[str, Any]:
         "resumes": max(0, len(sessions) - 1),
         "test_openings": len(ledger.audits()),
     }
+
+
+def failures(records: Sequence[Row]) -> list[dict[str, Any]]:
+    """How often each estimator had no value for each reason, and the first such architecture; most frequent first."""
+    failed = [r for r in records if r["value"] is None]
+    first: dict[tuple[str, str], str] = {}
+    for record in failed:
+        first.setdefault((record["estimator"], record["reason"]), record["architecture"])
+    counts = Counter((r["estimator"], r["reason"]) for r in failed)
+    return [
+        {"estimator": estimator, "reason": reason, "count": count, "architecture": first[estimator, reason]}
+        for (estimator, reason), count in counts.most_common(SHOWN_FAILURES)
+    ]
 
 
 def measured_gaps(records: Sequence[Row], seed: int) -> list[dict[str, Any]]:
@@ -128,7 +138,7 @@ def _candidate(text: str | None, rows: dict[str, Row]) -> Row | None:
     return {"architecture": text, **rows[text]} if text in rows else None
 
 
-def _leader(records: Sequence[Row]) -> Row | None:
+def _leader(records: Sequence[Row], plan: Plan) -> Row | None:
     """The best trained so far, of a study that has not come to its final table."""
     trained = [r for r in records if r["estimator"] == TRAINING and r["value"] is not None]
     if not trained:
@@ -143,6 +153,7 @@ def _leader(records: Sequence[Row]) -> Row | None:
         "test_accuracy": None,
         "validation_accuracy": best["value"],
         **costs,
+        "latency_predicted": plan.device_profile is not None,
         "train_seconds": best["details"].get("train_seconds"),
         "epochs": best["details"].get("epochs"),
         "reasons": {"test_accuracy": "the test split is opened only when the study is finished"},
