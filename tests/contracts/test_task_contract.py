@@ -172,6 +172,19 @@ def test_splits_share_no_item(task: Task) -> None:
     assert not items[0] & items[1] | items[0] & items[2] | items[1] & items[2]
 
 
+def test_a_sample_of_the_validation_split_is_random_and_always_the_same(task: Task, tmp_path: Path) -> None:
+    whole = task.validation
+    half = len(whole) // 2
+    sample = task.validation_sample(half)
+    keys, chosen = ([(x.tobytes(), y.tobytes()) for x, y in zip(s.x, s.y, strict=True)] for s in (whole, sample))
+    assert half <= len(chosen) <= 1.5 * half
+    assert chosen == [key for key in keys if key in set(chosen)] != keys[: len(chosen)]
+    task.save(tmp_path)
+    assert np.array_equal(type(task).load(tmp_path).validation_sample(half).x, sample.x)
+    for items in (None, len(whole), 10 * len(whole)):
+        assert task.validation_sample(items) is whole
+
+
 def test_prepared_inputs_are_finite_floats_of_the_same_shape(task: Task) -> None:
     x = torch.from_numpy(np.array(task.train.x[:16]))
     prepared = task.prepare(x)

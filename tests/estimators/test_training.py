@@ -423,6 +423,39 @@ def test_the_curve_grows_and_ends_at_the_bound_on_all_images(
     assert curve[0]["train_loss"] > curve[-1]["train_loss"] > 0
 
 
+def test_a_look_is_at_the_task_s_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_ITEMS", 50)
+    current = training()
+    sample = digits().validation_sample(50)
+    right = current.outputs(sample)[0].argmax(1).numpy() == sample.y
+    current._evaluate([], module.LOOK_ITEMS)
+    assert current.state.curve[-1]["validation_accuracy"] == pytest.approx(right.mean())
+    assert current.state.curve[-1]["items"] == 50
+
+
+class Steep(Criterion):
+    """Two parameters of its own with gradients of 300 and 1; the network's is 0."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda outputs, _: 0.0 * outputs.sum())
+        self.steep, self.flat = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return super().forward(outputs, targets) + 300 * self.steep.sum() + self.flat.sum()
+
+    def groups(self) -> list[dict[str, Any]]:
+        return [{"params": [p], "weight_decay": 0.0, "rate": 1.0} for p in (self.steep, self.flat)]
+
+
+def test_gradients_are_clipped_group_by_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The steep one is scaled down to 3, the flat one keeps its 1."""
+    monkeypatch.setattr(type(digits()), "criterion", lambda _: Steep())
+    current = training()
+    current._step(None)
+    assert current.criterion.steep.grad.item() == pytest.approx(3.0)
+    assert current.criterion.flat.grad.item() == pytest.approx(1.0)
+
+
 def test_an_epoch_sees_every_row_once_in_an_order_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """160 images of one value each: after two epochs of ten steps of sixteen, each was seen twice."""
     x = np.arange(400, dtype=np.float32)[:, None, None, None].repeat(4, axis=2).repeat(4, axis=3)

@@ -33,6 +33,16 @@ def test_the_splits_partition_the_images(data: ImageData) -> None:
     )
 
 
+def test_a_sample_of_images_that_lie_class_after_class_has_all_classes() -> None:
+    """The first 32 of 4 x 32 images are of one class; 32 drawn ones have about eight of each."""
+    x = np.arange(800, dtype=np.float32).reshape(800, 1, 1, 1)
+    task = Classification(ImageData(x, np.arange(800) // 200, ("a", "b", "c", "d"), "mine"))
+    assert np.bincount(task.validation.y[:32]).tolist() == [32]
+    found = np.bincount(task.validation_sample(32).y, minlength=4)
+    assert found.sum() == 32
+    assert found.min() >= 3
+
+
 def test_prepared_training_images_are_standardised_by_channel(data: ImageData) -> None:
     task = Classification(data)
     prepared = task.prepare(torch.from_numpy(task.train.x))

@@ -48,7 +48,7 @@ class Recipe:
         reduced: share of a final training that is spent at `reduced_resolution`.
         descent: share of the final stage over which the learning rate falls to zero.
         average: decay of the moving average of weights, per step.
-        clip: largest gradient norm.
+        clip: largest gradient norm, of the network and of each of the criterion's groups on its own.
     """
 
     batch_size: int = 64
@@ -112,7 +112,8 @@ class Training:
         self.optimizer = torch.optim.SGD(
             self._parameter_groups(), lr=self.base_rate, momentum=self.recipe.momentum, nesterov=True, fused=True
         )
-        self.clipped = [p for m in (self.network, self.criterion) if (p := list(m.parameters()))]
+        criterion = [list(group["params"]) for group in self.criterion.groups()]
+        self.clipped = [p for p in (list(self.network.parameters()), *criterion) if p]
         self.state = State()
         self._epoch_order: tuple[int, np.ndarray] | None = None
         if checkpoint is not None and checkpoint.exists():
@@ -304,11 +305,11 @@ class Training:
 
         Args:
             losses: training losses so far.
-            items: how many validation items to look at; None for all.
+            items: about how many validation items to look at (`Task.validation_sample`); None for all.
         """
         tick = time.perf_counter()
-        validation = self.task.validation
-        value = self.task.metric_of(*self.outputs(Split(validation.x[:items], validation.y[:items])))
+        split = self.task.validation_sample(items)
+        value = self.task.metric_of(*self.outputs(split))
         self.state.seconds += time.perf_counter() - tick
         if not math.isfinite(value):
             return False
@@ -319,7 +320,7 @@ class Training:
                 "seconds": round(self.state.seconds, 3),
                 "train_loss": round(float(np.mean(losses[-50:])), 4) if losses else 0.0,
                 "validation_accuracy": value,
-                "items": min(len(validation), items or len(validation)),
+                "items": len(split),
             }
         )
         return True

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from nassay.registry import Registry
 from nassay.spaces.base import Head, Shape, Space, spaces
 
+SAMPLE_SEED = 0x1007
+
 
 @dataclass(frozen=True)
 class Split:
@@ -117,6 +119,22 @@ class Task(ABC):
     def test_size(self) -> int:
         """Number of items of the test split."""
 
+    def validation_sample(self, items: int | None) -> Split:
+        """A part of the validation split that stands for all of it: always the same random items, in their order.
+
+        Args:
+            items: about how many; None for all.
+        """
+        split = self.validation
+        if items is None or items >= len(split):
+            return split
+        rows = np.sort(self._sampled(np.random.default_rng(SAMPLE_SEED), items))
+        return Split(split.x[rows], split.y[rows])
+
+    def _sampled(self, generator: np.random.Generator, items: int) -> np.ndarray:
+        """The rows of `validation_sample`; a task whose metric compares items draws those that belong together."""
+        return generator.permutation(len(self.validation))[:items]
+
     @abstractmethod
     def scaled(self, x: Tensor) -> Tensor:
         """Raw inputs as an exported network takes them: uint8 scaled to 0..1, float32 as they are."""
@@ -164,13 +182,13 @@ class Task(ABC):
         return None
 
     def space(self, name: str) -> Space:
-        """The space called `name`, for this task's inputs, outputs and head.
+        """The space called `name`, for this task's inputs, outputs, head and use.
 
         Raises:
             UserError: there is no such space, or its networks cannot take these inputs.
         """
         space: Space = spaces[name].target(self.input_shape, self.num_outputs)
-        space.head = self.head
+        space.head, space.deployed = self.head, self.deployed
         return space
 
     @abstractmethod

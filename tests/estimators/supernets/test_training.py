@@ -10,7 +10,7 @@ from nassay.estimators.base import Fidelity
 from nassay.estimators.supernets import SuperNet
 from nassay.estimators.supernets.training import RECALIBRATION, BilevelTraining, SuperTraining
 from nassay.spaces.cell64 import Cell64
-from nassay.tasks.base import Split, Task, task_from
+from nassay.tasks.base import Task, task_from
 
 
 @cache
@@ -48,8 +48,7 @@ def test_looking_at_a_sub_network_leaves_the_super_network_as_it_was(recalibrate
 
 def test_inherited_accuracy_is_that_of_the_outputs() -> None:
     one = training()
-    validation = digits().validation
-    outputs, targets = one.selected_outputs((1, 2, 3), Split(validation.x[:40], validation.y[:40]))
+    outputs, targets = one.selected_outputs((1, 2, 3), digits().validation_sample(40))
     assert outputs.shape == (40, 10)
     right = (outputs.argmax(1) == targets).double().mean().item()
     assert one.inherit((1, 2, 3), items=40).value == pytest.approx(right)

@@ -45,6 +45,23 @@ def test_splits_hold_every_image_and_share_no_class(data: ImageData) -> None:
     assert "share no class" in task.notes[1]
 
 
+@pytest.mark.parametrize(
+    ("classes", "of_each", "items", "found"), [(20, 10, 50, [10] * 5), (20, 10, 45, [10] * 5), (2, 100, 50, [25, 25])]
+)
+def test_a_sample_holds_whole_classes(classes: int, of_each: int, items: int, found: list[int]) -> None:
+    """Neighbours are of an item's class if only one class is there; of a large class, half of the items will do."""
+    y = np.arange(3 * classes * of_each) // of_each
+    x = np.arange(len(y), dtype=np.float32).reshape(-1, 1, 1, 1)
+    split = np.repeat(["train", "validation", "test"], classes * of_each)
+    names = tuple(map(str, range(3 * classes)))
+    task = Retrieval(ImageData(x, y, names, "many", split=split))
+    sample = task.validation_sample(items)
+    labels, counts = np.unique(sample.y, return_counts=True)
+    assert counts.tolist() == found
+    assert classes == 2 or labels.tolist() != list(range(classes, classes + 5))
+    assert (np.diff(sample.x[:, 0, 0, 0]) > 0).all()
+
+
 def test_settings_make_another_task(data: ImageData) -> None:
     made = [
         Retrieval(data),

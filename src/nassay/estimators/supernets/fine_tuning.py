@@ -14,7 +14,6 @@ from nassay.estimators.supernets.recalibration import recalibrated
 from nassay.estimators.supernets.training import SuperTraining
 from nassay.estimators.training import LOOK_ITEMS, Training
 from nassay.spaces.base import Architecture
-from nassay.tasks.base import Split
 
 
 class FineTuning(Training):
@@ -43,7 +42,7 @@ class FineTuning(Training):
 
         Args:
             looks: rising numbers of mini-batches, 0 for what is inherited.
-            items: how many validation items to look at; None for all.
+            items: about how many validation items to look at (`Task.validation_sample`); None for all.
         """
         found = []
         with torch.random.fork_rng(devices=[]):
@@ -54,7 +53,6 @@ class FineTuning(Training):
         return found
 
     def _metric(self, items: int | None) -> float:
-        validation = self.task.validation
-        split = Split(validation.x[:items], validation.y[:items])
+        split = self.task.validation_sample(items)
         with recalibrated(self.averaged, self.averaged, self._calibration):
             return self.task.metric_of(*self.outputs(split))

@@ -35,6 +35,8 @@ class SuperTraining(Training):
         fidelity: see `Training`.
         device: torch device name.
         recipe: see `Training`.
+        end: epochs at which a training that is run in parts will end, for what changes on the way to it; by default
+            where the cosine learning rate comes to zero, see `Fidelity.horizon`.
     """
 
     network: SuperNet
@@ -49,17 +51,19 @@ class SuperTraining(Training):
         fidelity: Fidelity | None = None,
         device: str = "cpu",
         recipe: Recipe | None = None,
+        end: float | None = None,
     ) -> None:
         options: dict[str, Any] = {"checkpoint": checkpoint, "fidelity": fidelity, "device": device, "recipe": recipe}
         super().__init__(network, task, seed=seed, **options)
         self._done = 0.0  # share of the training, where its end is known
-        self._horizon: float | None = None
+        self._end = end
+        self._bound: Fidelity | None = None
         for parameter in self.network.parameters():  # a step must find them all: some weights have no gradient in it
             self.optimizer.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
 
     def run(self, bound: Fidelity) -> Estimate:
         """Train up to the bound; see `Training.run`."""
-        self._horizon = bound.horizon
+        self._bound = bound
         return super().run(bound)
 
     def inherit(
@@ -74,13 +78,12 @@ class SuperTraining(Training):
 
         Args:
             choices: the sub-network, an option's index for each choice.
-            items: how many validation items to look at; None for all.
+            items: about how many validation items to look at (`Task.validation_sample`); None for all.
             recalibrate: whether its norms get their own statistics, from training images, first.
             averaged: whether the weights are the moving average, or those of this very step.
         """
         started = time.perf_counter()
-        validation = self.task.validation
-        split = Split(validation.x[:items], validation.y[:items])
+        split = self.task.validation_sample(items)
         outputs = self.selected_outputs(choices, split, recalibrate=recalibrate, averaged=averaged)
         value = self.task.metric_of(*outputs)
         seconds = time.perf_counter() - started
@@ -99,15 +102,25 @@ class SuperTraining(Training):
             return self._outputs_of(run, split)
 
     def _step(self, final_progress: float | None) -> float:
-        here = self.epochs / self._horizon if self._horizon is not None else 0.0
+        """A step, whose place in the training its number alone tells, also behind the bound that was run to."""
+        horizon = self._bound.horizon if self._bound else None
+        end = horizon if self._end is None else self._end
+        here = self.epochs / end if end is not None else 0.0
         self._done = min(1.0, here if final_progress is None else final_progress)
+        if self._bound is not None:
+            self.annealed = self._annealed(self._bound)
         return super()._step(final_progress)
+
+    def _evaluation_due(self, bound: Fidelity) -> bool:
+        """Never on the way: nobody reads a super-network's curve, and every point of it is several re-calibrations."""
+        del bound
+        return False
 
     def plain_batches(self) -> list[Tensor]:
         """Fixed batches of training images as they are, at the size that the network sees now."""
         rows = np.random.default_rng([self.seed, 0xBA7]).permutation(self.rows)[: RECALIBRATION * self.batch_size]
-        parts = np.array_split(np.sort(rows), max(1, len(rows) // self.batch_size))
-        return [self._sized(self._inputs(self.task.train.x[part])) for part in parts]
+        parts = np.array_split(rows, max(1, len(rows) // self.batch_size))  # each of all classes, also of sorted images
+        return [self._sized(self._inputs(self.task.train.x[np.sort(part)])) for part in parts]
 
 
 class BilevelTraining(SuperTraining):

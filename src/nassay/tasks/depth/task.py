@@ -147,7 +147,7 @@ class Depth(ImageTask):
             scores = depth_metrics(prediction[None, None], target[None])
             png = comparison(np.array(split.x[i]), target.numpy(), prediction.numpy(), float(near), float(far))
             caption = (
-                f"Image {i} of {len(split)}: the input, its measured depth (grey: none), the network's; "
+                "The input, its measured depth (grey: none), the network's; "
                 f"delta1 {scores['delta1']:.2f}, relative error {scores['abs_rel']:.2f}."
             )
             found.append(Illustration(caption, png))

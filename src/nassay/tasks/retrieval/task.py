@@ -95,6 +95,20 @@ class Retrieval(ImageTask):
         """The task of whatever `load_images` takes: a data set's name, a path, arrays, a torch Dataset, ImageData."""
         return cls(load_images(source, image_shape=image_shape), seed=seed)
 
+    def _sampled(self, generator: np.random.Generator, items: int) -> np.ndarray:
+        """Classes in random order until there are enough items, for neighbours are looked for among all of a class.
+
+        Of a class at most half of the items are taken, so that there are two classes at least.
+        """
+        labels = np.asarray(self.validation.y)
+        mixed = generator.permutation(len(labels))
+        rows = np.empty(0, dtype=np.int64)
+        for label in generator.permutation(np.unique(labels)):
+            rows = np.concatenate([rows, mixed[labels[mixed] == label][: max(2, items // 2)]])
+            if len(rows) >= items:
+                break
+        return rows
+
     @property
     def num_outputs(self) -> int:
         """Dimension of the embedding."""
