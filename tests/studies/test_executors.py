@@ -24,6 +24,11 @@ for line in sys.stdin:
         open(folder + "/died", "w").close()
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(job.get("seconds", 0))
+    if job["do"] == "die in mid-answer once" and not os.path.exists(folder + "/torn"):
+        open(folder + "/torn", "w").close()
+        sys.stdout.write('{"answer": {"job"')
+        sys.stdout.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
     answer = dict(pid=os.getpid(), arguments=sys.argv[1:], threads=os.environ["OMP_NUM_THREADS"], job=job)
     message = dict(error="OSError: No space left on device") if job["do"] == "full disk" else dict(answer=answer)
     print(json.dumps(message), flush=True)
@@ -100,6 +105,20 @@ def test_a_job_that_kills_every_worker_has_no_answer_and_the_others_have(executo
     assert answers[0] is None
     assert answers[1]["job"] == {"do": "echo"}
     assert (tmp_path / "began").read_text().splitlines() == ["die"] * ATTEMPTS + ["echo"]
+
+
+def test_half_an_answer_is_none(executor):
+    ((_, answer),) = executor().run([{"do": "die in mid-answer once"}])
+    assert answer["job"] == {"do": "die in mid-answer once"}
+
+
+def test_while_jobs_are_at_work_others_may_work_too(executor, monkeypatch):
+    monkeypatch.setattr(executors, "WAIT_SECONDS", 0.02)
+    one, calls = executor(), []
+    one.while_waiting = lambda: calls.append(time.monotonic())
+    ((_, answer),) = one.run([{"do": "echo", "seconds": 0.3}])
+    assert answer["job"]["do"] == "echo"
+    assert len(calls) >= 2
 
 
 def test_an_error_of_the_system_stops_the_study(executor, tmp_path):

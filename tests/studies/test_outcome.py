@@ -137,7 +137,7 @@ def exported(plan, monkeypatch, tmp_path):
     Networks whose name begins with "f" are finalists, the others comparisons; all are given best first.
     """
 
-    def call(limit, device=None, **latencies):
+    def call(limit, device=None, reference_kept=True, **latencies):
         done, said = [], []
         (tmp_path / "best").mkdir(exist_ok=True)
         study = SimpleNamespace(
@@ -153,6 +153,8 @@ def exported(plan, monkeypatch, tmp_path):
         outcome.finish = SimpleNamespace(
             records=[record(name, 1.0 - 0.1 * i) for i, name in enumerate(latencies)],
             finalists=[name for name in latencies if name.startswith("f")],
+            reference="reference",
+            reference_kept=reference_kept,
         )
         outcome._export_one = lambda architecture, row: done.append(architecture)
         left = {name: list(values) for name, values in latencies.items()}
@@ -224,11 +226,16 @@ def test_where_every_file_breaks_the_limit_there_is_no_winner(exported, tmp_path
     assert not (tmp_path / "best").exists()
 
 
+def test_a_reference_that_breaks_other_limits_is_not_exported(exported):
+    done, found, _ = exported(2.0, reference_kept=False, reference=[1.0], random=[1.5], f1=[2.5, 2.6])
+    assert (done, latencies_of(found)) == (["f1", "random"], {"random": 1.5, "f1": 2.5})
+
+
 def test_where_nothing_was_trained_to_the_end_the_search_fails_and_says_why():
     outcome = Outcome.__new__(Outcome)
     outcome.study = SimpleNamespace(plan=SimpleNamespace(constraints=Constraints()))
     reasons = ("out of memory", "the loss became nan", "out of memory")
     records = [Record(Request(f"f{i}", "training"), Estimate.failed(reason)) for i, reason in enumerate(reasons)]
-    outcome.finish = SimpleNamespace(records=records, finalists=["f0", "f1", "f2"])
+    outcome.finish = SimpleNamespace(records=records, finalists=["f0", "f1", "f2"], reference_kept=True)
     with pytest.raises(NassayError, match=r"export: out of memory \(2 of 3\); the loss became nan \(1 of 3\)"):
         outcome._export({})

@@ -161,6 +161,24 @@ def test_data_that_cannot_be_written_stops_before_there_is_a_plan(plan, task, tm
     assert not (tmp_path / PLAN).exists()
 
 
+
+def test_what_a_kill_left_half_written_does_not_make_a_folder_foreign(tmp_path, plan, task):
+    (tmp_path / "plan.json.partial").write_text('{"source"')
+    claim(tmp_path, plan, task)
+    assert read_plan(tmp_path) == plan
+
+
+def test_a_full_disk_leaves_no_half_file(tmp_path, monkeypatch):
+    def full(self, *arguments):
+        self.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(tmp_path), "write_text", full)
+    with pytest.raises(StudyStoppedError, match="No space left"):
+        write_atomically(tmp_path / "plan.json", "whole")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_data_that_were_cut_on_a_full_disk_are_noticed(plan, task, tmp_path, monkeypatch):
     save = np.save
 

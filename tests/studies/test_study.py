@@ -9,6 +9,7 @@ from nassay.studies import study as study_module
 from nassay.studies.listener import Listener
 from nassay.studies.plan import claim
 from nassay.studies.study import Study
+from nassay.studies.summary import summarize
 
 
 class Heard(Listener):
@@ -175,6 +176,62 @@ def test_the_final_bound_is_decided_once(study, workers):
     again.clock._earlier += 30  # half of the time has gone
     assert again.search().fidelity == bound
     assert workers.jobs == []
+
+
+@pytest.mark.parametrize(("space", "strategy"), [("nb201", "random"), ("mobile", "cascade")])
+def test_a_finished_study_that_is_given_again_late_has_the_same_finalists(study, space, strategy):
+    """All of its time has gone, which says nothing of a search that is paid for."""
+    settings = {"space": space, "strategy": strategy, "minutes": 1.0, "evaluations": None}
+    first = study(**settings)
+    found = names(first, first.search())
+    again = study(**settings)
+    again.clock._earlier = 65.0
+    assert names(again, again.search()) == found
+
+
+def test_a_search_that_was_late_stops_at_the_same_batch_when_it_is_given_again(study, workers):
+    def begun():
+        one = study(strategy="evolution", space="nb201", minutes=1.0, evaluations=None)
+        ask = one.strategy.ask
+
+        def late():
+            if len(trainings(workers)) >= 4:
+                one.clock._earlier = 58.0
+            return ask()
+
+        one.strategy.ask = late
+        return one
+
+    first = begun()
+    found = names(first, first.search())
+    jobs = len(workers.jobs)
+    again = begun()
+    assert names(again, again.search()) == found
+    assert len(workers.jobs) == jobs
+    assert found["random"] is None or found["random"] in found["values"]
+
+
+def test_while_finalists_are_trained_the_reference_is_not_the_best_so_far(study):
+    one = study(strategy="random", space="nb201")
+    finish = one.search()
+    finals = {one.evaluator.text(a): finish.record(a).value for a in finish.finalists}
+    assert summarize(one.ledger, one.plan)["best"]["architecture"] == max(finals, key=finals.get)
+    values = [r.value for r in finish.records if r.request.architecture not in finish.finalists]
+    assert one.best not in values
+
+
+def test_where_all_trained_networks_are_too_slow_the_smallest_is_finished(study):
+    heard = Heard()
+    one = study(heard, strategy="random", constraints=Constraints(max_latency_ms=1e3))
+    one.strategy.best_measured = lambda candidates, count: _none()
+    finish = one.search()
+    assert finish.finalists == [one.space.smallest()]
+    assert any("the smallest one is finished" in text for text in heard.messages)
+
+
+def _none():
+    return []
+    yield
 
 
 def test_a_search_that_is_late_finishes_with_the_best_so_far(study, workers):

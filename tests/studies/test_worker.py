@@ -1,11 +1,13 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from nassay.estimators.base import Fidelity
+from nassay.estimators.base import Estimate, Fidelity
 from nassay.spaces.base import Architecture
 from nassay.studies.plan import claim
 from nassay.studies.worker import Bench, answer
@@ -202,3 +204,20 @@ def test_a_worker_that_starts_leaves_with_its_parent_before_it_has_done_a_job(fo
     )
     assert process.returncode == 0
     assert "import 'nassay.studies.worker'" not in process.stderr  # it left before it had imported that
+
+
+@pytest.mark.parametrize(("minutes", "evaluations", "threads"), [(1.0, None, 3), (None, 4, 1)])
+def test_a_super_network_has_all_cores_under_a_clock_alone(folder, plan, monkeypatch, minutes, evaluations, threads):
+    """The other workers wait for it; without a clock the number of cores must not change a result."""
+    settings = replace(plan, minutes=minutes, evaluations=evaluations, workers=3, threads=1).to_dict()
+    seen = []
+    training = SimpleNamespace(run=lambda bound: seen.append(torch.get_num_threads()) or Estimate.of(0.5))
+    monkeypatch.setattr(Bench, "super_training", lambda self, space, rule, fidelity: training)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        job = job_of(Architecture("nb201", (0,) * 6), epochs=1) | {"kind": "supernet", "rule": "spos"}
+        assert answer(Bench(folder, settings), job)["value"] == 0.5
+        assert (seen, torch.get_num_threads()) == ([threads], 1)
+    finally:
+        torch.set_num_threads(before)

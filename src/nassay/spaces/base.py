@@ -74,6 +74,7 @@ class Pyramid:
 
 
 Head = Callable[[Pyramid], nn.Module]
+Deployed = Callable[[nn.Module], nn.Module]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,8 @@ class Space(ABC):
             kernels, instead of having options of their own there.
         head: makes the head for what the network offers; None for global pooling and a linear layer. Set it before
             anything is built or counted.
+        deployed: makes of a network what will run on the device, and what latency is measured of; None for the network
+            itself.
     """
 
     name: ClassVar[str]
@@ -130,6 +133,7 @@ class Space(ABC):
     aspects: ClassVar[tuple[str, ...]] = ()
     elastic: ClassVar[bool] = False
     head: Head | None = None
+    deployed: Deployed | None = None
 
     def __init__(self, input_shape: tuple[int, int, int] = (3, 32, 32), num_outputs: int = 10) -> None:
         if len(input_shape) != 3 or min(input_shape) < 1:

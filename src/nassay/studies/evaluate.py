@@ -61,6 +61,11 @@ class Evaluator:
         found = [self.ledger.find(key) for key in keys]
         return [Record(r, e) for r, e in zip(requests, found, strict=True) if e is not None]
 
+    def paid(self, requests: Sequence[Request]) -> bool:
+        """Whether the ledger holds an answer to every request."""
+        keys = (key_of(self.text(r.architecture), r) for r in requests)
+        return all(self.ledger.find(key) is not None for key in keys)
+
     def _pay(self, missing: dict[Key, Request]) -> Any:
         """Yield lists of (key, estimate) as they are finished."""
         here = {k: r for k, r in missing.items() if r.estimator == "latency_ms"}

@@ -10,8 +10,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from nassay.errors import StudyStoppedError
 from nassay.studies.worker import Job
 
 PROGRAM = "nassay.studies.worker_process"
+WAIT_SECONDS = 2.0
 ATTEMPTS = 3  # how often a job may lose its worker before it counts as failed
 
 
@@ -57,7 +58,7 @@ class Worker:
             line = self._process.stdout.readline()
         except OSError as error:
             raise WorkerDiedError from error
-        if not line:
+        if not line.endswith("\n"):  # nothing more, or half an answer
             raise WorkerDiedError
         message = json.loads(line)
         if "error" in message:
@@ -80,7 +81,12 @@ class Executor:
         threads: computing threads of each.
         device: torch device name.
         program: module that a worker runs.
+
+    Attributes:
+        while_waiting: called every now and then while jobs are at work.
     """
+
+    while_waiting: Callable[[], None] | None = None
 
     def __init__(self, folder: Path, workers: int, threads: int, device: str, program: str = PROGRAM) -> None:
         self._arguments = (folder, threads, device, program)
@@ -92,9 +98,14 @@ class Executor:
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Any]]:
         """Yield (index of job, answer) as jobs finish; the answer is None where the job killed its workers."""
         futures: dict[Future[Any], int] = {self._pool.submit(self._do, job): i for i, job in enumerate(jobs)}
+        pending = set(futures)
         try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
+            while pending:
+                done, pending = wait(pending, WAIT_SECONDS, FIRST_COMPLETED)
+                for future in done:
+                    yield futures[future], future.result()
+                if not done and self.while_waiting is not None:
+                    self.while_waiting()
         finally:
             for future in futures:
                 future.cancel()

@@ -214,6 +214,12 @@ def key_of(architecture: str, request: Request) -> Key:
     return architecture, request.estimator, str(request.fidelity) if request.fidelity else ""
 
 
+def of_search(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The trainings of a search that have a value, those of its finish left out."""
+    trained = [r for r in records if r["estimator"] == "training" and r["value"] is not None]
+    return [r for r in trained if not r["fidelity"].endswith("final")]
+
+
 def by_estimator(records: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:
     """Counts by estimator and outcome, {estimator: {"ok": n, "failed": n}}; recipes of one proxy count together."""
     counts: dict[str, dict[str, int]] = {}

@@ -49,7 +49,7 @@ class Result:
         return row
 
     def load(self) -> nn.Module:
-        """The winner, trained, as it was exported: raw inputs in, logits out."""
+        """The winner, trained, as it was exported: scaled inputs in, one tensor for each of the task's outputs out."""
         return torch.export.load(self.folder / "best" / "model.pt2").module()
 
 
@@ -188,8 +188,10 @@ class Outcome:
         )
 
     def _candidates(self) -> list[Architecture]:
-        """What may be exported: trained finalists, best validation first, then the trained comparisons likewise."""
+        """What may be exported: trained finalists, best validation first, then comparisons within the limits."""
         trained = [r.request.architecture for r in ranked(self.finish.records) if r.value is not None]
+        if not self.finish.reference_kept:
+            trained = [a for a in trained if a != self.finish.reference or a in self.finish.finalists]
         return sorted(trained, key=lambda a: a not in self.finish.finalists)
 
     def _export_one(self, architecture: Architecture, row: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import math
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -173,7 +173,8 @@ def refuse_foreign(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise UserError(f"{folder} is a file. Give a folder as --out.")
-    foreign = [p.name for p in folder.iterdir() if p.name not in (".lock", "task", "task.partial", DEVICE)]
+    ours = (".lock", "task", DEVICE)
+    foreign = [p.name for p in folder.iterdir() if p.name not in ours and not p.name.endswith(".partial")]
     if foreign:
         raise UserError(f"{folder} is not empty and holds no study (found {foreign[0]}). Give another --out.")
 
@@ -199,6 +200,8 @@ def write_atomically(path: Path, text: str) -> None:
         partial.write_text(text, "utf-8")
         os.replace(partial, path)
     except OSError as error:
+        with suppress(OSError):  # of a disk that cannot be written there is nothing to remove
+            partial.unlink()
         raise StudyStoppedError(f"{path} cannot be written: {error}.") from error
 
 

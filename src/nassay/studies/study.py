@@ -7,6 +7,7 @@ up to where it stood and goes on from there.
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from nassay.studies.clock import Clock
 from nassay.studies.evaluate import Evaluator
 from nassay.studies.executors import Executor
 from nassay.studies.finish import final_fidelity, reference_network
-from nassay.studies.ledger import Ledger
+from nassay.studies.ledger import Ledger, of_search
 from nassay.studies.listener import Listener
 from nassay.studies.plan import DEVICE, Plan
 from nassay.studies.summary import measured_gaps
@@ -37,6 +38,7 @@ class Finish:
 
     finalists: list[Architecture]
     reference: Architecture
+    reference_kept: bool  # whether it keeps the limits
     random: Architecture | None
     fidelity: Fidelity
     records: list[Record]
@@ -70,12 +72,14 @@ class Study:
         self.strategy: Strategy = strategies[plan.strategy].target(self.problem)
         self.strategy.adapt = plan.adapt
         self.best: float | None = None
+        self.finalists: list[Architecture] | None = None  # once the search has chosen them
         with ExitStack() as stack:
             self.ledger = Ledger.in_folder(folder)
             stack.callback(self.ledger.close)
             self.ledger.put("task", _task_facts(task))
             self.clock = Clock(self.ledger, started)
             self.executor = Executor(folder, plan.workers, plan.threads, plan.device)
+            self.executor.while_waiting = partial(self.clock.touch, every=2.0)
             stack.callback(self.clock.touch)
             stack.callback(self.executor.close)
             known = {"mobile": task.space("mobile"), plan.space: self.space}
@@ -103,21 +107,19 @@ class Study:
         self._enter("feasible")
         if self.device is not None:
             self.listener.message("  " + prediction_sentence(self.ledger.get("latency model")))
+        asked = 0
         while requests := self.strategy.ask():
-            if self._out_of_time():
+            if self._stops_at(asked, requests):
                 self.listener.message("The search's share of the time is over; finishing with the best so far.")
                 break
+            asked += 1
             phase = self.strategy.phase
             self._enter(phase)
             self.strategy.tell(self._evaluate(requests, phase))
             if self.strategy.phase != phase:
                 self._tell(phase)
         finalists = self._best_so_far() if self.strategy.finalists is None else self.strategy.finalists
-        if not finalists:
-            raise NassayError(
-                "No candidate could be trained within the limits; see the reasons in the report, or loosen the limits."
-            )
-        return self._finish(finalists)
+        return self._finish(finalists or self._smallest())
 
     def _tell(self, phase: str) -> None:
         """What a finished phase has measured: the latency model's error, how estimators ordered what was trained."""
@@ -145,9 +147,10 @@ class Study:
             self.clock.touch(every=2.0)
 
         records = self.evaluator.evaluate(requests, phase, progress)
-        self._note_costs([r.request.architecture for r in records if r.request.estimator == "training"], phase)
-        trained = [r.value for r in records if r.request.estimator == "training" and r.value is not None]
-        known = trained if self.best is None else [self.best, *trained]
+        trained = [r for r in records if r.request.estimator == "training"]
+        self._note_costs([r.request.architecture for r in trained], phase)
+        may_win = [r for r in trained if self.finalists is None or r.request.architecture in self.finalists]
+        known = [r.value for r in may_win if r.value is not None] + ([] if self.best is None else [self.best])
         self.best = max(known, default=None)
         self.clock.touch()
         return records
@@ -176,31 +179,71 @@ class Study:
         self.clock.enter(phase)
         self.listener.phase(phase, self.remaining())
 
-    def _out_of_time(self) -> bool:
-        """Whether the search has used half as much again as its share: a machine slower than it looked."""
+    def _stops_at(self, asked: int, requests: Sequence[Request]) -> bool:
+        """Whether the search ends before this batch, as it has used half as much again as its share of the time.
+
+        That is decided once, at a batch that is not paid for yet: a study that is resumed later asks for the same
+        batches and ends before the same one.
+
+        Args:
+            asked: batches before this one.
+            requests: of the batch.
+        """
         if self.plan.minutes is None:
             return False
+        last = self.ledger.get("stopped before batch")
+        if last is not None:
+            return asked >= int(last)
         late = self.clock.elapsed() > 1.5 * self.plan.budget.search_seconds + 10
-        key = f"stopped in {self.strategy.phase}"
-        return bool(self.ledger.decide(key, lambda: True)) if late or self.ledger.get(key) else False
+        if not late or self.evaluator.paid(requests):
+            return False
+        self.ledger.put("stopped before batch", asked)
+        return True
 
     def _best_so_far(self) -> list[Architecture]:
-        """The best trained architecture in the ledger, or a random one, for a search that was cut short."""
-        trained = [r for r in self.ledger.records() if r["estimator"] == "training" and r["value"] is not None]
-        trained.sort(key=lambda r: -r["value"])
+        """The best of the search in the ledger, or a random draw, for a search that was cut short.
+
+        The best trained; where none was trained, the best with the weights of a super-network.
+        """
+        records = self.ledger.records()
+        inherited = [r for r in records if r["estimator"].startswith("inherited:") and r["value"] is not None]
+        known = sorted(of_search(records) or inherited, key=lambda r: -r["value"])
         limit = self.plan.constraints.max_latency_ms
-        for architecture in [self.space.from_string(r["architecture"]) for r in trained] or [
+        for architecture in [self.space.from_string(r["architecture"]) for r in known] or [
             next(self.problem.stream("random"))
         ]:
             if limit is None or (self.latency_ms(architecture) or limit) < limit:
                 return [architecture]
         return []
 
+    def _smallest(self) -> list[Architecture]:
+        """Where nothing that was trained keeps the limit on latency as measured: the smallest network, if that does.
+
+        Raises:
+            NassayError: it does not, or nothing could be trained.
+        """
+        limit = self.plan.constraints.max_latency_ms
+        if limit is None or not of_search(self.ledger.records()):
+            raise NassayError(
+                "No candidate could be trained within the limits; see the reasons in the report, or loosen the limits."
+            )
+        smallest = self.space.smallest()
+        measured = self.latency_ms(smallest)
+        if measured is None or measured > limit:
+            raise NassayError(
+                f"No network that was trained keeps max_latency_ms = {limit:g} as measured, nor does the smallest of "
+                "the space now. Search again while the machine has nothing else to do, or raise the limit."
+            )
+        self.listener.message("No network that was trained keeps the limit on latency; the smallest one is finished.")
+        return [smallest]
+
     # The finish ----------------------------------------------------------------------------------------------------
 
     def _finish(self, finalists: list[Architecture]) -> Finish:
         """Train finalists, reference and random draw to the same bound."""
         self._enter("finish")
+        self.finalists = finalists
+        self.ledger.put("finalists", [self.evaluator.text(a) for a in finalists])
         _, reference, kept = reference_network(self.problem, self.latency_ms)
         if not kept:
             self.listener.message("The reference network breaks the limits: its narrowest form is still too large.")
@@ -223,6 +266,7 @@ class Study:
         return Finish(
             finalists=[a for a in order if a in set(finalists)],
             reference=reference,
+            reference_kept=kept,
             random=random,
             fidelity=fidelity,
             records=records,
@@ -230,13 +274,12 @@ class Study:
 
     def _measure_front(self) -> None:
         """Measured latencies of the best of the search, for the Pareto front of the report."""
-        trained = {
-            r["architecture"]: r["value"]
-            for r in self.ledger.records()
-            if r["estimator"] == "training" and r["value"] is not None and "final" not in r["fidelity"]
-        }
-        best = sorted(trained, key=lambda text: -trained[text])[:FRONT]
-        self._evaluate([Request(self.space.from_string(text), "latency_ms") for text in best], "latency")
+        trained = {r["architecture"]: r["value"] for r in of_search(self.ledger.records())}
+        for text in sorted(trained, key=lambda text: -trained[text])[:FRONT]:
+            remaining = self.remaining()
+            if remaining is not None and remaining < self.plan.budget.reserve_seconds / 2:
+                return
+            self._evaluate([Request(self.space.from_string(text), "latency_ms")], "latency")
 
     def _time_for_finish(self, jobs: Sequence[Architecture]) -> float:
         """Wall-clock left for the final trainings: what remains less the end's own needs, and a margin."""
@@ -262,14 +305,8 @@ class Study:
     def _spent_seconds(self, architecture: Architecture) -> float:
         """Training seconds that an architecture has had, by the ledger."""
         text = self.evaluator.text(architecture)
-        return max(
-            (
-                float(r["details"].get("train_seconds", 0.0))
-                for r in self.ledger.records()
-                if r["architecture"] == text and r["estimator"] == "training" and "final" not in r["fidelity"]
-            ),
-            default=0.0,
-        )
+        records = [r for r in of_search(self.ledger.records()) if r["architecture"] == text]
+        return max((float(r["details"].get("train_seconds", 0.0)) for r in records), default=0.0)
 
 
 def _task_facts(task: Task) -> dict[str, Any]:

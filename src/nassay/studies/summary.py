@@ -12,7 +12,7 @@ from typing import Any
 from nassay.gaps import gap
 from nassay.reports.data import PREDICTED_LATENCY, SUMMARY, TRAINING, ReportData
 from nassay.reports.page import write_report
-from nassay.studies.ledger import Ledger, by_estimator
+from nassay.studies.ledger import Ledger, by_estimator, of_search
 from nassay.studies.plan import Plan, write_atomically
 
 NOT_PROXIES = {TRAINING, "epoch_seconds", "latency_ms", PREDICTED_LATENCY, "peak_memory_bytes"}
@@ -29,7 +29,7 @@ def summarize(ledger: Ledger, plan: Plan) -> dict[str, Any]:
     seconds = {"total": round(sum(s["seconds"] for s in sessions), 3), "phases": _phases(sessions)}
     return {
         "status": ledger.get("state") or "running",
-        "best": _candidate(roles.get("best"), rows) or _leader(records, plan),
+        "best": _candidate(roles.get("best"), rows) or _leader(records, plan, ledger.get("finalists") or []),
         "finalists": [c for text in roles.get("finalists", []) if (c := _candidate(text, rows))],
         "reference": _candidate(roles.get("reference"), rows),
         "random": _candidate(roles.get("random"), rows),
@@ -138,9 +138,10 @@ def _candidate(text: str | None, rows: dict[str, Row]) -> Row | None:
     return {"architecture": text, **rows[text]} if text in rows else None
 
 
-def _leader(records: Sequence[Row], plan: Plan) -> Row | None:
-    """The best trained so far, of a study that has not come to its final table."""
-    trained = [r for r in records if r["estimator"] == TRAINING and r["value"] is not None]
+def _leader(records: Sequence[Row], plan: Plan, finalists: Sequence[str]) -> Row | None:
+    """The best so far, of a study that has not come to its final table: of the finalists, else of the search."""
+    final = {r["architecture"]: r for r in records if r["estimator"] == TRAINING and r["value"] is not None}
+    trained = [final[text] for text in finalists if text in final] or of_search(records)
     if not trained:
         return None
     best = max(trained, key=lambda r: r["value"])

@@ -2,7 +2,8 @@
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,9 @@ class Bench:
         self.spaces: dict[str, Space] = {}
         self._scorers: dict[tuple[str, ...], ProxyScorer] = {}
         self._super: tuple[tuple[str, int], SuperTraining] | None = None
+        # A super-network is trained while no other worker has anything to do. Without a clock the machine's cores must
+        # not change a result, as the number of threads changes the order of sums.
+        self._all_threads = plan["workers"] * plan["threads"] if plan.get("minutes") and "workers" in plan else None
 
     def space(self, name: str) -> Space:
         """The space called `name`, for this task's inputs and outputs."""
@@ -52,7 +56,8 @@ class Bench:
     def train_supernet(self, space: str, choices: list[int], fidelity: Fidelity, rule: str) -> Estimate:
         """Train or continue the space's super-network to a bound; the choices do not matter."""
         del choices
-        return self.super_training(space, rule, fidelity).run(fidelity)
+        with computing_threads(self._all_threads):
+            return self.super_training(space, rule, fidelity).run(fidelity)
 
     def inherit(self, space: str, choices: list[int], fidelity: Fidelity, rule: str) -> Estimate:
         """Validation metric of a sub-network with the weights of a super-network that was trained before."""
@@ -132,6 +137,17 @@ class Bench:
         rows = np.sort(np.random.default_rng([self.seed, 0xBA7C]).permutation(len(train))[:PROBE_BATCH])
         x = self.task.prepare(torch.from_numpy(np.array(train.x[rows])))
         return Batch(x, torch.from_numpy(np.array(train.y[rows])), self.task.proxy_loss)
+
+
+@contextmanager
+def computing_threads(count: int | None) -> Iterator[None]:
+    """So many computing threads inside; as many as outside where it is None."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def answer(bench: Bench, job: Job) -> Any:

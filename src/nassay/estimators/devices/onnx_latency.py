@@ -97,7 +97,7 @@ def _source(model: bytes | Path | nn.Module, input_shape: Sequence[int]) -> byte
 
 
 class LatencyEstimator(Estimator):
-    """Measured latency of a space's architectures on this machine, in ms.
+    """Measured latency of a space's architectures on this machine, in ms, as a task deploys them (`Space.deployed`).
 
     Weights don't change the latency, so networks are built with whatever initialisation the space gives; the
     global random state is restored.
@@ -127,9 +127,12 @@ class LatencyEstimator(Estimator):
         start = time.perf_counter()
         with torch.random.fork_rng(devices=[]):
             network = self.space.build(architecture)
+        deployed = network if self.space.deployed is None else self.space.deployed(network)
         try:
-            found = measure_latency_ms(network, self.space.input_shape, batch=self.batch, threads=self.threads)
-        except RuntimeError as error:  # what torch's exporter and ONNX Runtime raise
+            found = measure_latency_ms(deployed, self.space.input_shape, batch=self.batch, threads=self.threads)
+        except OSError:
+            raise
+        except Exception as error:  # torch's exporter and ONNX Runtime raise kinds of their own
             return Estimate.failed(f"not measured: {error}", seconds=time.perf_counter() - start)
         seconds = time.perf_counter() - start
         self._measured[architecture] = Estimate.of(found.median_ms, seconds=seconds, **asdict(found))
