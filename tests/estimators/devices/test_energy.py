@@ -17,14 +17,17 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def tree(tmp_path):
-    """tree(energies, range) makes a powercap tree of packages, one of which has a sub-zone that must not count."""
+    """tree(energies, range) makes a powercap tree of packages; their sub-zones and the platform's must not count."""
 
     def make(energies, most=10**6):
+        zones = [(f"intel-rapl:{len(energies)}", "psys", sum(energies))]
         for i, value in enumerate(energies):
-            for name in (f"intel-rapl:{i}", f"intel-rapl:{i}:0"):
-                (tmp_path / name).mkdir(exist_ok=True)
-                (tmp_path / name / "energy_uj").write_text(f"{value}\n")
-                (tmp_path / name / "max_energy_range_uj").write_text(f"{most}\n")
+            zones += [(f"intel-rapl:{i}", f"package-{i}", value), (f"intel-rapl:{i}:0", "core", value)]
+        for folder, name, value in zones:
+            (tmp_path / folder).mkdir(exist_ok=True)
+            (tmp_path / folder / "name").write_text(f"{name}\n")
+            (tmp_path / folder / "energy_uj").write_text(f"{value}\n")
+            (tmp_path / folder / "max_energy_range_uj").write_text(f"{most}\n")
         return tmp_path
 
     return make
@@ -45,6 +48,10 @@ def test_a_counter_that_starts_again_goes_on(tree, clock):
 
 def test_no_counter_is_a_reason(tmp_path):
     assert "there is no RAPL counter" in Rapl(tmp_path).reason
+
+
+def test_a_platform_without_packages_is_no_counter(tree):
+    assert "there is no RAPL counter" in Rapl(tree([])).reason
 
 
 def test_a_counter_that_cannot_be_read_is_a_reason(tree):

@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from nassay.errors import UserError
+from nassay.estimators.devices import onnx_latency
 from nassay.estimators.devices.onnx_latency import LatencyEstimator, measure_latency_ms
 from nassay.exports.onnx import to_onnx
 from nassay.spaces.base import Architecture, Space
@@ -74,3 +75,28 @@ def test_the_estimator_measures_equal_networks_once_and_restores_the_random_stat
     assert (estimator.name, estimator.direction) == ("latency_ms", -1)
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.get_num_threads() == threads
+
+
+def test_what_is_measured_is_what_a_task_deploys(monkeypatch):
+    seen = []
+
+    def measure(model, *arguments, **settings):
+        seen.append(model)
+        raise RuntimeError("seen")
+
+    monkeypatch.setattr(onnx_latency, "measure_latency_ms", measure)
+    space = OneNetwork((3, 8, 8), 5)
+    space.deployed = lambda made: nn.Sequential(nn.Softmax(dim=1), made)
+    LatencyEstimator(space).estimate([Architecture("one", (0,))])
+    assert [type(part) for part in seen[0]] == [nn.Softmax, nn.Sequential]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, ValueError, KeyError])
+def test_whatever_the_exporter_or_the_runtime_raises_is_a_reason(monkeypatch, error):
+    def measure(*arguments, **settings):
+        raise error("no kernel")
+
+    monkeypatch.setattr(onnx_latency, "measure_latency_ms", measure)
+    (found,) = LatencyEstimator(OneNetwork((3, 8, 8), 5)).estimate([Architecture("one", (0,))])
+    assert found.value is None
+    assert "no kernel" in found.reason
