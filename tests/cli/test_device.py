@@ -54,6 +54,29 @@ def test_a_space_is_profiled_for_a_device(nassay, brought):
     assert code == 2
 
 
+@pytest.mark.parametrize("path", ["missing/here.json", "folder"])
+def test_where_a_profile_cannot_be_written_nothing_is_measured(nassay, tmp_path, monkeypatch, path):
+    def measure(*arguments, **settings):
+        raise AssertionError("it is measured")
+
+    monkeypatch.setattr(device_kit, "measure_here", measure)
+    (tmp_path / "folder").mkdir()
+    code, out, err = nassay("device", "measure", "--space", "nb201", "--input", "1x8x8", "--out", tmp_path / path)
+    assert (code, out) == (2, "")
+    assert "folder" in err
+
+
+def test_a_kit_is_a_folder_and_counts(nassay, tmp_path, monkeypatch):
+    for name, value in {"DRAWN": 3, "OPERATORS": 3, "NETWORKS": 2, "HELD_OUT": 1}.items():
+        monkeypatch.setattr(device_kit, name, value)
+    words = ("device", "kit", "--space", "nb201", "--input", "1x8x8", "--out", tmp_path / "kit", "--json")
+    code, out, _ = nassay(*words)
+    assert code == 0
+    # the operator of nothing, whose time is taken off the others', is one more
+    assert json.loads(out) == {"folder": str(tmp_path / "kit"), "operators": 4, "networks": 3}
+    assert sorted(path.name for path in (tmp_path / "kit").iterdir()) == ["README.txt", "measure.py", "models.zip"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

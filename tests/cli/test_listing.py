@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from nassay.cli.listing import entries_of
+from nassay.cli.listing import _registries, entries_of
 from nassay.errors import UserError
 
 NOUNS = {
@@ -28,6 +28,12 @@ def test_entries_are_json(nassay, noun):
     code, out, err = nassay("list", noun, "--json")
     assert (code, err) == (0, "")
     assert json.loads(out) == entries_of(noun)
+
+
+def test_help_names_every_noun(nassay):
+    _, out, _ = nassay("list", "--help")
+    assert set(NOUNS) == set(_registries())
+    assert all(noun in out for noun in NOUNS)
 
 
 def test_entries_are_a_table_with_every_name(nassay):

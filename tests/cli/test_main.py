@@ -130,14 +130,34 @@ def test_an_error_is_one_message_and_its_exit_code(nassay, monkeypatch, error, c
     assert err.strip() == f"nassay: {error}"
 
 
-def test_an_interrupt_is_130_and_says_how_to_go_on(nassay, monkeypatch):
+INTERRUPTS = {
+    "nassay.studies.search.search": ("search digits", "Interrupted. The same command continues the search."),
+    "nassay.studies.proxy_bench.bench_proxies": (
+        "bench proxies --table embedded",
+        "Interrupted. The same command continues the benchmark.",
+    ),
+    "nassay.studies.recipe_search.search_on_table": (
+        "dps --table embedded",
+        "Interrupted. The same command continues the search.",
+    ),
+    "nassay.studies.supernet_gap.measure_supernet": (
+        "gap supernet digits",
+        "Interrupted. The same command continues the measurement.",
+    ),
+    "nassay.studies.device_kit.write_kit": ("device kit --out kit", "Interrupted."),
+    "nassay.cli.profile.profile_space": ("profile nb201", "Interrupted."),
+}
+
+
+@pytest.mark.parametrize("called", INTERRUPTS)
+def test_an_interrupt_is_130_and_says_whether_the_same_command_goes_on(nassay, monkeypatch, called):
     def interrupt(*arguments, **settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(search_module, "search", interrupt)
-    code, out, err = nassay("search", "digits")
-    assert (code, out) == (130, "")
-    assert "The same command continues the search." in err
+    monkeypatch.setattr(called, interrupt)
+    words, message = INTERRUPTS[called]
+    code, out, err = nassay(*words.split())
+    assert (code, out, err.strip()) == (130, "", f"nassay: {message}")
 
 
 def test_a_defect_keeps_its_traceback(nassay, monkeypatch):
@@ -155,19 +175,6 @@ def test_a_reader_that_leaves_is_no_defect():
     )
     process.stdout.close()
     assert (process.stderr.read(), process.wait()) == (b"", 1)
-
-
-@pytest.mark.parametrize(
-    ("text", "shape"), [("3x32x48", (3, 32, 48)), ("1X8X8", (1, 8, 8)), ("4x224x224", (4, 224, 224))]
-)
-def test_shapes(text, shape):
-    assert main.parse_shape(text) == shape
-
-
-@pytest.mark.parametrize("text", ["", "32", "3x32", "3x0x3", "3x-1x3", "axbxc", "3x3x3x3", "3.0x3x3"])
-def test_what_is_no_shape(text):
-    with pytest.raises(UserError, match="CxHxW"):
-        main.parse_shape(text)
 
 
 def test_help_needs_no_torch():

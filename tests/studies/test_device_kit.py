@@ -15,6 +15,7 @@ from nassay.estimators.devices.profile import EMPTY, DeviceProfile
 from nassay.spaces.base import spaces
 from nassay.studies import device_kit
 from nassay.studies.device_kit import drawn_networks, operator_model, table_operators, telling_networks, write_kit
+from nassay.studies.listener import Listener
 
 CONV = Operator("conv", (3, 3), (2, 2), 1, 4, 8, 64, 16)
 
@@ -134,6 +135,23 @@ def test_a_new_device_is_known_by_ten_networks(kit, space, tmp_path, monkeypatch
 def test_a_source_of_another_input_is_refused(kit):
     with pytest.raises(UserError, match="nb201 at 1x8x8, the search is of nb201 at 1x16x16"):
         telling_networks(spaces["nb201"].target((1, 16, 16), 3), [DeviceProfile.load(kit / "out.json")])
+
+
+def test_an_interrupted_kit_leaves_nothing_and_may_be_written_again(space, tmp_path, monkeypatch):
+    for name, value in {"DRAWN": 3, "OPERATORS": 3, "NETWORKS": 2, "HELD_OUT": 1}.items():
+        monkeypatch.setattr(device_kit, name, value)
+
+    class Interrupted(Listener):
+        def progress(self, done, total, best, remaining_seconds):
+            if done == 5:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_kit(tmp_path / "kit", space, listener=Interrupted())
+    assert list((tmp_path / "kit").iterdir()) == []
+    (tmp_path / "kit" / device_kit.PARTIAL).mkdir()  # what a killed process leaves
+    assert write_kit(tmp_path / "kit", space) == {"operators": 4, "networks": 3}
+    assert {path.name for path in (tmp_path / "kit").iterdir()} == {"measure.py", "models.zip", "README.txt"}
 
 
 def test_a_folder_with_files_is_not_written_to(kit, space):

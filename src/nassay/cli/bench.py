@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nassay.cli.options import EXIT_CODES, Json, Seed, print_json
+from nassay.cli.options import EXIT_CODES, Dataset, Json, Processes, Seed, Table, print_json
 
 bench = typer.Typer(
     help="Hold zero-cost proxies and search strategies against the trained accuracies of tabular benchmarks.",
@@ -15,18 +15,18 @@ bench = typer.Typer(
 
 Proxies = Annotated[str, typer.Option(help="Comma-separated names, or all; params, macs and random are always there.")]
 Fast = Annotated[bool, typer.Option("--fast", help="Show networks fewer inputs and less depth.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Parallel processes; by default one for each core.")]
+Out = Annotated[Path | None, typer.Option(help="Run folder. By default one under runs/ for this benchmark.")]
 
 
 @bench.command(epilog=EXIT_CODES)
 def proxies(
-    table: Annotated[str, typer.Option(help="Tabular benchmark, such as nasbench201.")],
-    dataset: Annotated[str | None, typer.Option(help="One of its data sets, such as cifar10; else the first.")] = None,
+    table: Table,
+    dataset: Dataset = None,
     sample: Annotated[int | None, typer.Option(min=3, help="Random architectures; by default all of them.")] = None,
     seed: Seed = 0,
     proxies: Proxies = "all",
-    out: Annotated[Path | None, typer.Option(help="Run folder. By default one under runs/ for this benchmark.")] = None,
-    workers: Workers = None,
+    out: Out = None,
+    workers: Processes = None,
     fast: Fast = False,
     as_json: Json = False,
 ) -> None:
@@ -68,7 +68,7 @@ def zero_shot(
     out: Annotated[Path, typer.Option(help="Run folder, with a folder for each benchmark in it.")] = Path(
         "runs/zero-shot"
     ),
-    workers: Workers = None,
+    workers: Processes = None,
     fast: Fast = False,
     as_json: Json = False,
 ) -> None:
@@ -93,8 +93,8 @@ def zero_shot(
 
 @bench.command(epilog=EXIT_CODES)
 def search(
-    table: Annotated[str, typer.Option(help="Tabular benchmark, such as nasbench201.")],
-    dataset: Annotated[str | None, typer.Option(help="One of its data sets, such as cifar10; else the first.")] = None,
+    table: Table,
+    dataset: Dataset = None,
     strategies: Annotated[
         str, typer.Option(help="Comma-separated names, see `nassay list strategies`; random is always there.")
     ] = "random,local_search,evolution",
@@ -107,8 +107,8 @@ def search(
         Path | None,
         typer.Option(help="Run folder of `nassay bench proxies` with zero-cost scores; else published ones."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder. By default one under runs/ for this benchmark.")] = None,
-    workers: Workers = None,
+    out: Out = None,
+    workers: Processes = None,
     as_json: Json = False,
 ) -> None:
     """Race search strategies on a benchmark: its recorded trainings are replayed, so that thirty seeds take seconds.

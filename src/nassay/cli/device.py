@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nassay.cli.options import EXIT_CODES, Json, Seed, print_json
+from nassay.cli.options import EXIT_CODES, Json, Seed, check_writable, parse_shape, print_json
 
 device = typer.Typer(
     help="Profiles of devices: measured here, or on a board by a script that needs ONNX Runtime and NumPy only."
@@ -40,11 +40,11 @@ def measure(
 ) -> None:
     """Build the latency profile of this machine; some minutes, best while it has nothing else to do."""
     from nassay.cli.display import Display
-    from nassay.cli.main import parse_shape
     from nassay.spaces.base import spaces
     from nassay.studies.device_kit import measure_here
     from nassay.studies.plan import write_atomically
 
+    check_writable(out)
     target = spaces[space].target(parse_shape(input_shape), 10)
     with Display() as display:
         profile = measure_here(target, seed=seed, name=name, threads=threads, listener=display)
@@ -59,10 +59,10 @@ def kit(
     input_shape: InputShape = "3x32x32",
     source: Sources = None,
     seed: Seed = 0,
+    as_json: Json = False,
 ) -> None:
     """Write a folder that measures another device: a script, the models that it times, and what to do."""
     from nassay.cli.display import Display
-    from nassay.cli.main import parse_shape
     from nassay.estimators.devices.profile import DeviceProfile
     from nassay.spaces.base import spaces
     from nassay.studies.device_kit import write_kit
@@ -70,7 +70,9 @@ def kit(
     target = spaces[space].target(parse_shape(input_shape), 10)
     sources = [DeviceProfile.load(path) for path in source or []]
     with Display() as display:
-        write_kit(out, target, seed=seed, sources=sources, listener=display)
+        counts = write_kit(out, target, seed=seed, sources=sources, listener=display)
+    if as_json:
+        return print_json({"folder": str(out), **counts})
     typer.echo(f"{out} written. Copy it to the device; its README.txt says what to do there.", err=True)
 
 
@@ -85,6 +87,7 @@ def fit(
     from nassay.studies.plan import write_atomically
 
     found = DeviceProfile.load(profile)
+    check_writable(out or profile)
     write_atomically(out or profile, found.text())
     _tell(found, out or profile, as_json)
 

@@ -5,22 +5,20 @@ from typing import Annotated, Any
 
 import typer
 
-from nassay.cli.options import Json, Seed, print_json
+from nassay.cli.options import Dataset, Json, Processes, Seed, Table, print_json
 
 INTERVALS = (("rho_ci_low", "rho_ci_high"), ("ci_low", "ci_high"))
 
 
 def dps(
-    table: Annotated[str, typer.Option(help="Tabular benchmark, such as nasbench201.")],
-    dataset: Annotated[str | None, typer.Option(help="One of its data sets; by default its first.")] = None,
+    table: Table,
+    dataset: Dataset = None,
     space: Annotated[str | None, typer.Option(help="Space that the table must be of, as a check.")] = None,
     labelled: Annotated[int, typer.Option(min=8, help="Architectures whose accuracy the search knows.")] = 20,
     evaluations: Annotated[int, typer.Option(min=1, help="Recipes to try.")] = 200,
     held_out: Annotated[int, typer.Option(min=3, help="Other architectures, on which the recipe is judged.")] = 200,
     seed: Seed = 0,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Parallel processes; by default one for each core.")
-    ] = None,
+    workers: Processes = None,
     out: Annotated[Path | None, typer.Option(help="Run folder. By default runs/dps-TABLE-DATASET.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nassay.cli.options import EXIT_CODES, Json, Seed, print_json
+from nassay.cli.options import EXIT_CODES, Device, ImageShape, Json, Seed, Trainings, parse_shape, print_json
 
 gap = typer.Typer(
     help="Measure on your own images how far a cheap way to judge networks is from the truth.",
@@ -23,9 +23,6 @@ Minutes = Annotated[
 Out = Annotated[
     Path | None, typer.Option(help="Run folder. By default one under runs/ for these images, space and seed.")
 ]
-Workers = Annotated[int | None, typer.Option(min=1, help="Parallel trainings; by default one for each core.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Shape = Annotated[str | None, typer.Option(help="CxHxW to convert images to, such as 3x64x64.")]
 
 
 @gap.command(epilog=EXIT_CODES)
@@ -45,9 +42,9 @@ def fidelity(
     minutes: Minutes = None,
     out: Out = None,
     seed: Seed = 0,
-    workers: Workers = None,
+    workers: Trainings = None,
     device: Device = "auto",
-    image_shape: Shape = None,
+    image_shape: ImageShape = None,
     as_json: Json = False,
 ) -> None:
     """Which shorter training ranks networks as the long one does, and for how much less?
@@ -57,7 +54,6 @@ def fidelity(
     only for what is new. The run folder then holds report.html, summary.json and study.sqlite.
     """
     from nassay.cli.display import Display
-    from nassay.cli.main import parse_shape
     from nassay.studies.fidelity_gap import FIDELITIES, measure_fidelities
 
     with Display() as display:
@@ -95,9 +91,9 @@ def supernet(
     minutes: Minutes = None,
     out: Out = None,
     seed: Seed = 0,
-    workers: Workers = None,
+    workers: Trainings = None,
     device: Device = "auto",
-    image_shape: Shape = None,
+    image_shape: ImageShape = None,
     as_json: Json = False,
 ) -> None:
     """How far are the accuracies that a super-network's sub-networks inherit from what they reach alone?
@@ -107,7 +103,6 @@ def supernet(
     The same command goes on where it was stopped. The run folder then holds report.html, summary.json and study.sqlite.
     """
     from nassay.cli.display import Display
-    from nassay.cli.main import parse_shape
     from nassay.studies.supernet_gap import measure_supernet
 
     with Display() as display:

@@ -17,11 +17,23 @@ from nassay.cli.data import data
 from nassay.cli.device import device as device_command
 from nassay.cli.dps import dps
 from nassay.cli.gap import gap
-from nassay.cli.options import EXIT_CODES, Json, Seed, print_json
+from nassay.cli.options import (
+    EXIT_CODES,
+    Device,
+    ImageShape,
+    InputShape,
+    Json,
+    Seed,
+    Trainings,
+    parse_shape,
+    print_json,
+)
 from nassay.errors import NassayError, UserError
 
 STARTED = time.perf_counter()
 INTERRUPTED = 130
+CONTINUED = {"search": "search", "bench": "benchmark", "dps": "search", "gap": "measurement"}
+"""What a command goes on with when it is given again after an interrupt; the others begin anew."""
 
 app = typer.Typer(
     name="nassay",
@@ -80,16 +92,20 @@ def search(
         ),
     ] = None,
     evaluations: Annotated[
-        int | None, typer.Option(help="Train at most this many candidates; alone, reproducible to the bit.")
+        int | None,
+        typer.Option(
+            help="Train at most this many candidates; alone, and without a limit on measured latency, reproducible to "
+            "the bit."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Run folder. By default one under runs/ that belongs to this very command."),
     ] = None,
     seed: Seed = 0,
-    workers: Annotated[int | None, typer.Option(help="Parallel trainings; by default one for each core.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    image_shape: Annotated[str | None, typer.Option(help="CxHxW to convert images to, such as 3x64x64.")] = None,
+    workers: Trainings = None,
+    device: Device = "auto",
+    image_shape: ImageShape = None,
     adapt: Annotated[
         str,
         typer.Option(
@@ -148,7 +164,7 @@ def search(
 @app.command(epilog=EXIT_CODES)
 def profile(
     space: Annotated[str, typer.Argument(help="Search space; see `nassay list spaces`.")],
-    input_shape: Annotated[str, typer.Option("--input", help="CxHxW of one image, such as 3x32x32.")] = "3x32x32",
+    input_shape: InputShape = "3x32x32",
     classes: Annotated[int, typer.Option(help="Number of classes.")] = 10,
     max_latency_ms: MaxLatency = None,
     max_params: MaxParams = None,
@@ -182,7 +198,7 @@ def score(
             help="FILE.py:FUNCTION, a function without arguments that returns a torch module; several are ranked, too."
         ),
     ],
-    input_shape: Annotated[str, typer.Option("--input", help="CxHxW of one image, such as 3x224x224.")] = "3x32x32",
+    input_shape: InputShape = "3x32x32",
     classes: Annotated[
         int, typer.Option(min=0, help="Number of classes for random labels; the model's outputs by default.")
     ] = 0,
@@ -241,10 +257,10 @@ def report(
 
 @app.command("list", epilog=EXIT_CODES)
 def list_(
-    noun: Annotated[str, typer.Argument(help="spaces, proxies, strategies, tasks, datasets or tables.")],
+    noun: Annotated[str, typer.Argument(help="spaces, proxies, topologies, strategies, tasks, datasets or tables.")],
     as_json: Json = False,
 ) -> None:
-    """What there is: spaces, proxies, strategies, tasks, datasets or tables."""
+    """What there is: spaces, proxies, topologies (scores of a graph alone), strategies, tasks, datasets or tables."""
     from nassay.cli.listing import entries_of
 
     found = entries_of(noun)
@@ -253,19 +269,6 @@ def list_(
     from nassay.cli.tables import print_entries
 
     print_entries(noun, found)
-
-
-def parse_shape(text: str) -> tuple[int, int, int]:
-    """(C, H, W) from text such as `3x32x32`.
-
-    Raises:
-        UserError: it is not three positive numbers.
-    """
-    parts = text.lower().split("x")
-    if len(parts) != 3 or not all(p.isdigit() and int(p) > 0 for p in parts):
-        raise UserError(f"An image shape is CxHxW, such as 3x32x32, found {text!r}.")
-    c, h, w = (int(p) for p in parts)
-    return c, h, w
 
 
 def refuse_other_options(context: typer.Context, *allowed: str) -> None:
@@ -296,7 +299,7 @@ def run() -> None:
     except NassayError as error:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        _fail("Interrupted. The same command continues the search.", INTERRUPTED)
+        _fail(_interrupted(), INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -306,6 +309,12 @@ def run() -> None:
             raise
         error.show()
         sys.exit(error.exit_code)
+
+
+def _interrupted() -> str:
+    """What an interrupt means for the command that was given."""
+    begun = CONTINUED.get("".join(sys.argv[1:2]))
+    return f"Interrupted. The same command continues the {begun}." if begun else "Interrupted."
 
 
 def _fail(message: str, code: int) -> None:

@@ -6,6 +6,7 @@ keeps activations in an ordinary range and makes the file some hundred kilobytes
 
 import json
 import math
+import os
 import shutil
 import tempfile
 import zipfile
@@ -37,6 +38,7 @@ NETWORKS, HELD_OUT = 48, 24  # timed to learn the correction, and to judge the m
 FEW = 10  # networks timed where other devices are known
 OPSET, IR_VERSION = 17, 8
 MODELS, SCRIPT = "models.zip", "measure.py"
+PARTIAL = ".partial"  # where a kit lies until it is whole
 
 README = """Time this machine for nassay
 ============================
@@ -120,7 +122,7 @@ def write_models(
     seed: int = 0,
     sources: Sequence[DeviceProfile] = (),
     listener: Listener | None = None,
-) -> None:
+) -> dict[str, int]:
     """The file of models for a space.
 
     Args:
@@ -129,6 +131,9 @@ def write_models(
         seed: of the draw.
         sources: profiles of other devices; with them only the ten networks that tell most are timed, no operators.
         listener: hears of progress.
+
+    Returns:
+        How many `operators` and `networks` it holds.
     """
     known = [] if sources else [EMPTY, *table_operators(space, seed)]
     networks = telling_networks(space, sources) if sources else drawn_networks(space, seed)
@@ -158,6 +163,7 @@ def write_models(
             manifest["networks"].append({"architecture": space.to_string(architecture), "held_out": held_out, **row})
             heard.progress(len(known) + i + 1, total, None, None)
         archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
+    return {key: len(manifest[key]) for key in ("operators", "networks")}
 
 
 def _stored(archive: zipfile.ZipFile, name: str, model: bytes, shape: Sequence[int]) -> dict[str, Any]:
@@ -215,22 +221,31 @@ def write_kit(
     seed: int = 0,
     sources: Sequence[DeviceProfile] = (),
     listener: Listener | None = None,
-) -> None:
+) -> dict[str, int]:
     """A folder to copy to a device: script, models, and what to do with them. See `write_models`.
+
+    The files appear when all are written: a folder that an interrupted call has left may be given again.
 
     Raises:
         UserError: the folder is not empty.
         StudyStoppedError: it cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or any(path.name != PARTIAL for path in folder.iterdir())):
         raise UserError(f"{folder} is not an empty folder. Give another --out.")
+    partial = folder / PARTIAL
+    shutil.rmtree(partial, ignore_errors=True)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_models(folder / MODELS, space, seed=seed, sources=sources, listener=listener)
-        shutil.copyfile(on_device.__file__, folder / SCRIPT)
-        (folder / "README.txt").write_text(README, "utf-8")
+        partial.mkdir(parents=True)
+        counts = write_models(partial / MODELS, space, seed=seed, sources=sources, listener=listener)
+        shutil.copyfile(on_device.__file__, partial / SCRIPT)
+        (partial / "README.txt").write_text(README, "utf-8")
+        for path in sorted(partial.iterdir()):
+            os.replace(path, folder / path.name)
     except OSError as error:
         raise StudyStoppedError(f"The kit cannot be written to {folder}: {error}.") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return counts
 
 
 def measure_here(
