@@ -146,8 +146,7 @@ def test_the_readme_runs_without_nassay(exported):
     images = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
     expected = [CLASSES[deployed(network)(images).argmax().item()]]
     snippets = re.findall(r"```python\n(.*?)```", (report.folder / "README.md").read_text("utf-8"), re.DOTALL)
-    assert len(snippets) == 2
-    for snippet in snippets:
+    for snippet in snippets[:2]:  # the third one trains on with nassay
         code = "import sys; sys.modules['nassay'] = None\n" + snippet
         done = subprocess.run(
             [sys.executable, "-I", "-X", "utf8", "-c", code],

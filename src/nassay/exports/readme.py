@@ -4,6 +4,22 @@ from collections.abc import Mapping
 from typing import Any
 
 _FILE_MODES = {"1": 1, "L": 1, "RGB": 3, "RGBA": 4}  # Pillow's modes and their channels
+_TRAINABLE = """import json
+from pathlib import Path
+import torch
+from safetensors.torch import load_model
+from nassay.tasks.base import tasks
+
+facts = json.load(open("architecture.json", encoding="utf-8"))
+task = tasks[facts["task"]].target.load(Path("../task"))
+space = task.space(facts["architecture"]["space"])
+network = space.build(space.from_string(facts["architecture"]["architecture"]))
+deployed = task.deployed(network)
+load_model(deployed, "model.safetensors")  # network, a part of it, now has the trained weights
+images, targets = (torch.from_numpy(part[:32].copy()) for part in (task.train.x, task.train.y))
+loss = task.criterion()(network(task.prepare(images)), targets)
+print(loss.item())
+"""
 
 
 def readme(facts: Mapping[str, Any], words: str, reading: str) -> str:
@@ -51,6 +67,14 @@ classes = json.load(open("architecture.json", encoding="utf-8"))["classes"]
 {names} = network(torch.from_numpy(images))
 {reading}
 ```
+
+## Training it further
+
+`model.safetensors` holds the tensors of what is called `deployed` below. With nassay, in this folder, where the search
+has left it (`../task` has the data and their normalisation):
+
+```python
+{_TRAINABLE}```
 """
 
 
