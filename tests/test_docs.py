@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md"), *(ROOT / "benchmarks").glob("*.md")])
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-CONTRACTS = ("test_spaces.py", "test_proxies.py", "test_strategies.py")
+CONTRACTS = {"plain": "test_spaces.py", "knas": "test_proxies.py", "hill_climbing": "test_strategies.py"}
+"""The examples for contributors, and the contract that each keeps."""
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -48,11 +49,21 @@ def nassay_commands() -> Iterator[tuple[str, str]]:
             )
 
 
-def options_of(command: str) -> set[str]:
+def leaves(command: Any, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """(words, command) of everything that can be run at a command or below it."""
+    if not hasattr(command, "commands"):
+        yield words, command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from leaves(below, (*words, name))
+
+
+LEAVES = {words: leaf for name, command in COMMANDS.items() for words, leaf in leaves(command, (name,))}
+
+
+def options_of(*words: str) -> set[str]:
     """The options of a command, or of all commands of a group."""
-    found = COMMANDS[command]
-    subcommands = getattr(found, "commands", {"": found}).values()
-    return {o for one in subcommands for p in one.params for o in p.opts if o.startswith("--")}
+    found = [leaf for known, leaf in LEAVES.items() if known == words[: len(known)] or known[: len(words)] == words]
+    return {o for one in found for p in one.params for o in p.opts if o.startswith("--")}
 
 
 # Code ----------------------------------------------------------------------------------------------------------------
@@ -79,15 +90,18 @@ def contribution(tmp_path_factory: pytest.TempPathFactory) -> Path:
             examples.append(".".join(path.relative_to(tree / "src").with_suffix("").parts))
     write_conftest(tree / "conftest.py", "".join(_extension(tree, name) for name in examples))
     write_conftest(tree / "tests" / "conftest.py")
-    assert len(examples) == 3
+    assert [name.rpartition(".")[2] for name in examples] == list(CONTRACTS)
     return tree
 
 
 def _extension(tree: Path, name: str) -> str:
-    """Code that lets an installed package find one more module, and imports it."""
+    """Code that lets an installed package find one more module, and imports it; nassay has none of this name."""
     package = name.rpartition(".")[0]
-    folder = tree / "src" / package.replace(".", "/")
-    return f"import {package}\n{package}.__path__.append({str(folder)!r})\nimport {name}\n"
+    folder = str(tree / "src" / package.replace(".", "/"))
+    return (
+        f"import {package}\n{package}.__path__.append({folder!r})\nimport {name}\n"
+        f"assert {name}.__file__.startswith({folder!r}), {name}.__file__\n"
+    )
 
 
 def write_conftest(path: Path, text: str | None = None) -> None:
@@ -109,12 +123,12 @@ def test_the_examples_for_contributors_pass_their_tests(contribution: Path) -> N
 
 
 @pytest.mark.slow
-def test_the_examples_for_contributors_keep_the_contracts(contribution: Path) -> None:
+@pytest.mark.parametrize("example", CONTRACTS)
+def test_the_examples_for_contributors_keep_the_contracts(contribution: Path, example: str) -> None:
     write_conftest(contribution / "contracts" / "conftest.py")
-    for name in CONTRACTS:
-        text = (ROOT / "tests" / "contracts" / name).read_text("utf-8")
-        (contribution / "contracts" / name).write_text(text, "utf-8")
-    assert " passed" in run_pytest(contribution, "contracts", "-k", "plain or l2_norm or local_search")
+    path = contribution / "contracts" / CONTRACTS[example]
+    path.write_text((ROOT / "tests" / "contracts" / path.name).read_text("utf-8"), "utf-8")
+    assert " passed" in run_pytest(contribution, str(path), "-k", example)
 
 
 @pytest.mark.slow
@@ -131,9 +145,14 @@ def test_the_readme_searches_from_python(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(("page", "line"), list(nassay_commands()))
 def test_a_command_line_uses_options_that_exist(page: str, line: str) -> None:
-    command = line.split()[1]
-    assert command in COMMANDS, page
-    assert set(re.findall(r"--[a-z][a-z-]+", line)) <= options_of(command), page
+    words = line.split()[1:3]
+    assert tuple(words) in LEAVES or tuple(words[:1]) in LEAVES, page
+    assert set(re.findall(r"--[a-z][a-z-]+", line)) <= options_of(*words), page
+
+
+@pytest.mark.parametrize("words", LEAVES, ids=" ".join)
+def test_every_command_takes_json(words: tuple[str, ...]) -> None:
+    assert "--json" in options_of(*words)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
