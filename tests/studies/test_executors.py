@@ -26,7 +26,7 @@ for line in sys.stdin:
     time.sleep(job.get("seconds", 0))
     if job["do"] == "die in mid-answer once" and not os.path.exists(folder + "/torn"):
         open(folder + "/torn", "w").close()
-        sys.stdout.write('{"answer": {"job"')
+        sys.stdout.write('{{"answer": {{"job"')
         sys.stdout.flush()
         os.kill(os.getpid(), signal.SIGKILL)
     answer = dict(pid=os.getpid(), arguments=sys.argv[1:], threads=os.environ["OMP_NUM_THREADS"], job=job)
