@@ -41,6 +41,16 @@ def test_a_step_moves_the_weights_of_one_path_and_is_told_to_the_agents(kind: ty
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_metric_that_has_no_value_is_not_told(kind: type[Agents], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As retrieval's on a batch without two images of a class."""
+    found = search(kind)
+    before = found.agents.state()
+    monkeypatch.setattr(type(found.task), "metric_of", lambda *arguments: float("nan"))
+    found._step(None)
+    assert found.agents.state() == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_it_recommends_a_sub_network(kind: type[Agents]) -> None:
     found = search(kind).run(Fidelity(epochs=2, final=True))
     assert [max(range(4), key=w.__getitem__) for w in found.details["weights"]] == found.details["choices"]

@@ -48,6 +48,29 @@ def test_losses_outside_the_unit_interval_are_cut_off() -> None:
     assert agents.sums[0, 1] == 0.0
 
 
+def test_losses_count_by_the_chances_that_they_were_drawn_by() -> None:
+    """Without a horizon the step size of round t is sqrt(2 ln 2 / 2 t): the second draw is made with that of t = 1."""
+    agents = Exp3Agents((2,))
+    agents.tell((1,), 0.5)  # drawn by even chances: .5 / .5 = 1
+    odd = np.exp(-(np.log(2) ** 0.5)) / (1 + np.exp(-(np.log(2) ** 0.5)))
+    chance = (1 - FLOOR) * odd + FLOOR / 2
+    assert agents.probabilities()[0][1] == pytest.approx(chance)
+    agents.tell((1,), 0.5)
+    assert agents.sums[0].tolist() == pytest.approx([0.0, 1.0 + 0.5 / chance])
+    assert agents.rounds == 2
+
+
+@pytest.mark.parametrize("kind", [Exp3Agents, LeastSquaresAgents])
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_is_no_round(kind: type[Agents], loss: float) -> None:
+    agents, other = kind((3, 2)), kind((3, 2))
+    for _ in range(REFIT):
+        agents.tell((0, 1), loss)
+        agents.tell((0, 1), 0.5)
+        other.tell((0, 1), 0.5)
+    assert agents.state() == other.state()
+
+
 @pytest.mark.parametrize(("kind", "rounds", "share"), [(LeastSquaresAgents, 300, 0.7), (Exp3Agents, 3000, 0.8)])
 def test_the_mean_loss_falls_with_the_rounds(kind: type[Agents], rounds: int, share: float) -> None:
     """Regret against the best path, in the last third as a share of even chances' regret.

@@ -11,7 +11,7 @@ from nassay.estimators.base import Fidelity
 from nassay.estimators.supernets import SuperNet
 from nassay.estimators.supernets import differentiable as module
 from nassay.estimators.supernets.choice import Selection
-from nassay.estimators.supernets.differentiable import DifferentiableSearch
+from nassay.estimators.supernets.differentiable import DifferentiableSearch, least_loss
 from nassay.estimators.supernets.relaxations import RELAXATIONS
 from nassay.spaces.cell64 import Cell64
 from nassay.tasks.base import Task, task_from
@@ -44,6 +44,33 @@ def test_a_step_moves_weights_and_logits(name: str) -> None:
     found._step(0.5)
     assert all(not torch.equal(a, b) for a, b in zip(logits, found.logits, strict=True))
     assert any(not torch.equal(a, b) for a, b in zip(weights, found.network.parameters(), strict=True))
+
+
+def test_the_smallest_loss_is_that_of_outputs_that_say_the_smoothed_labels() -> None:
+    """Ten classes, smoothed by .1: the right one has .91, the others .01; what says anything else loses more."""
+    labels = torch.arange(10)
+    says = torch.full((10, 10), 0.01).fill_diagonal_(0.91).log()
+    least = digits().criterion()(says, labels).item()
+    assert least_loss(digits()) == pytest.approx(least, abs=1e-6)
+    assert least > 0.5 > RELAXATIONS["beta_darts_pp"].flood
+    for others in (0.9 * says, 1.1 * says):
+        assert digits().criterion()(others, labels).item() > least
+
+
+@pytest.mark.parametrize(("sure", "turned"), [(0.85, True), (0.3, False)])
+def test_flooding_turns_the_weights_round_that_know_their_images(
+    sure: float, turned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the task's own criterion: outputs of .85 for the right class are .02 above its least, of .3 more than .3."""
+    found = search("beta_darts_pp")
+    x, y = found._batch(0)
+    says = torch.full((len(y), 10), (1 - sure) / 9).scatter_(1, y[:, None], sure).log()
+    scale = torch.nn.Parameter(torch.ones(()))
+    monkeypatch.setattr(type(found), "_resting", True)
+    found.network.forward = lambda x, selection: scale * says
+    found._backward(x, y)
+    (plain,) = torch.autograd.grad(found.criterion(scale * says, y), scale)
+    assert scale.grad.item() == pytest.approx(-plain.item() if turned else plain.item())
 
 
 def test_logits_rest_while_the_weights_warm_up() -> None:

@@ -11,7 +11,7 @@ from nassay.estimators.base import Fidelity
 from nassay.estimators.supernets import SuperNet
 from nassay.estimators.supernets.paths import PathTraining
 from nassay.spaces.cell64 import Cell64
-from nassay.tasks.base import Task, task_from
+from nassay.tasks.base import Split, Task, task_from
 
 
 @cache
@@ -112,3 +112,14 @@ def test_paths_that_share_a_pass_see_a_part_of_the_batch_each() -> None:
     outputs = network.paths(x, paths)
     assert len(paths) == 4
     assert loss.item() == pytest.approx(training_.task.loss(outputs, y).item(), rel=1e-5)
+
+
+def test_sub_networks_take_turns_over_the_items() -> None:
+    training_ = training()
+    split = digits().validation
+    few = Split(split.x[:6], split.y[:6])
+    outputs, targets = training_.outputs(few)
+    assert targets.tolist() == split.y[[0, 4, 1, 5, 2, 3]].tolist()
+    second, _ = training_.selected_outputs(training_.shown[1], Split(split.x[1:6:4], split.y[1:6:4]))
+    torch.testing.assert_close(outputs[2:4], second)
+    assert len(training_.outputs(Split(split.x[:2], split.y[:2]))[1]) == 2

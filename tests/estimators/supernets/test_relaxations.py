@@ -58,6 +58,15 @@ def test_a_flooded_loss_turns_round_under_its_level() -> None:
     assert Relaxation().weights_loss(loss) is loss
 
 
+def test_a_flood_is_counted_from_the_smallest_loss_possible() -> None:
+    """Level .5 + .3: half a point above the smallest loss is left alone, a tenth above it is turned round to .8 + .2."""
+    loss = torch.tensor([1.0, 0.6], requires_grad=True)
+    found = Relaxation(flood=0.3).weights_loss(loss, least=0.5)
+    assert found.tolist() == pytest.approx([1.0, 1.0])
+    found.sum().backward()
+    assert loss.grad.tolist() == [1.0, -1.0]
+
+
 def test_gumbel_draws_one_option_as_often_as_its_softmax_says() -> None:
     """2,000 draws: within 4.5 standard deviations."""
     logits, rng = logits_of([math.log(1.0), math.log(3.0)]), generator()

@@ -1,6 +1,9 @@
 """What every training of a super-network shares: fixed batches, inherited accuracy, the architecture's own half."""
 
+import copy
+import math
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from nassay.estimators.base import Fidelity
 from nassay.estimators.supernets import SuperNet
 from nassay.estimators.supernets.training import RECALIBRATION, BilevelTraining, SuperTraining
 from nassay.spaces.cell64 import Cell64
-from nassay.tasks.base import Task, task_from
+from nassay.tasks.base import Split, Task, task_from
 
 
 @cache
@@ -18,11 +21,13 @@ def digits() -> Task:
     return task_from("digits", seed=0)
 
 
-def training(kind: type[SuperTraining] = SuperTraining, seed: int = 0) -> SuperTraining:
+def training(
+    kind: type[SuperTraining] = SuperTraining, seed: int = 0, task: Task | None = None, **options: Any
+) -> SuperTraining:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = SuperNet(Cell64((1, 8, 8), 10, channels=4, cells=1))
-    return kind(network, digits(), seed=seed, fidelity=Fidelity(epochs=1))
+    return kind(network, task or digits(), seed=seed, fidelity=Fidelity(epochs=1), **options)
 
 
 def test_plain_batches_are_the_same_every_time_and_training_images() -> None:
@@ -35,6 +40,52 @@ def test_plain_batches_are_the_same_every_time_and_training_images() -> None:
 
 def test_another_seed_has_other_plain_batches() -> None:
     assert not torch.equal(training(seed=0).plain_batches()[0], training(seed=1).plain_batches()[0])
+
+
+def test_every_plain_batch_is_of_all_classes_though_images_are_sorted_by_class() -> None:
+    """Images are told by a single grey of their class; 64 random ones miss two of ten classes once in 10,000 times."""
+    labels = np.sort(digits().train.y)
+    task = copy.copy(digits())
+    task.train = Split(np.broadcast_to(labels[:, None, None, None], (len(labels), 1, 8, 8)).astype(np.uint8), labels)
+    assert all(len(batch.unique()) >= 9 for batch in training(task=task).plain_batches())
+
+
+def paths_of(one: SuperTraining) -> None:
+    """Steps of a plain `SuperTraining` go through one fixed path."""
+    forward = one.network.forward
+    one.network.forward = lambda x, selection=(0, 0, 0): forward(x, selection)  # type: ignore[method-assign]
+    one.outputs = lambda split: one.selected_outputs((0, 0, 0), split)  # type: ignore[method-assign]
+
+
+def test_a_super_network_is_evaluated_at_its_end_alone() -> None:
+    one = training()
+    paths_of(one)
+    found = one.run(Fidelity(epochs=0.5, final=True))
+    assert [point["step"] for point in found.details["curve"]] == [one.state.step]
+
+
+def test_the_end_of_the_search_is_not_the_end_of_the_cosine() -> None:
+    """Half of two epochs are done where the cosine, made for 2.3 of them, has come to cos^2(pi / 2 x 1 / 2.3)."""
+    one, other = training(end=2.0), training()
+    for each in (one, other):
+        paths_of(each)
+        each.run(Fidelity(epochs=1, horizon=2.3))
+    last = 1 - 1 / one.steps_per_epoch  # where the last step began
+    assert one._done == pytest.approx(last / 2)
+    assert other._done == pytest.approx(last / 2.3)
+    assert one.annealed == pytest.approx(math.cos(math.pi / 2 * last / 2.3) ** 2)
+
+
+def test_steps_behind_the_bound_keep_to_the_schedule() -> None:
+    """Also in a training that was loaded at its end and has made no step yet: cos^2(pi / 2 / 1.2)."""
+    one = training(end=1.0)
+    paths_of(one)
+    one.state.step = one.steps_per_epoch
+    one.run(Fidelity(epochs=1, horizon=1.2))
+    with torch.random.fork_rng(devices=[]):
+        one._step(None)
+    assert one._done == 1.0
+    assert one.annealed == pytest.approx(math.cos(math.pi / 2 / 1.2) ** 2)
 
 
 @pytest.mark.parametrize("recalibrate", [True, False])

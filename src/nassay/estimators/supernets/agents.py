@@ -59,7 +59,8 @@ class AgentSearch(BilevelTraining):
         loss = super()._step(final_progress)
         x, y = self._held_out_batch()  # behind the step, which seeds what augments it
         with torch.no_grad():
-            self.agents.tell(self._path, 1.0 - self.task.metric_of(self.network(x, self._path), y))
+            outputs = self.network(x, self._path).float().cpu()
+            self.agents.tell(self._path, 1.0 - self.task.metric_of(outputs, y.cpu()))
         return loss
 
     def _backward(self, x: Tensor, y: Tensor) -> Tensor:

@@ -35,16 +35,21 @@ class Agents(ABC):
 
     @abstractmethod
     def _learn(self, path: Path, loss: float) -> None:
-        """Take a round's loss into account."""
+        """Take a round's loss into account; `rounds` are those before it, and `probabilities` what it was drawn by."""
 
     def draw(self, rng: np.random.Generator) -> Path:
         """A path, every agent for itself."""
         return tuple(int(rng.choice(len(p), p=p)) for p in self.probabilities())
 
     def tell(self, path: Path, loss: float) -> None:
-        """The loss, in 0..1, of a path that was drawn now; losses outside are cut off."""
-        self.rounds += 1
+        """The loss, in 0..1, of a path that was drawn now; losses outside are cut off.
+
+        Where the loss is not finite there has been no round: nothing is learned from it.
+        """
+        if not np.isfinite(loss):
+            return
         self._learn(path, float(np.clip(loss, 0.0, 1.0)))
+        self.rounds += 1
 
     def recommended(self) -> Path:
         """Each agent's most likely option."""
@@ -120,5 +125,5 @@ class LeastSquaresAgents(Agents):
         self.moments *= self.forgetting
         self.gram[np.ix_(on, on)] += 1
         self.moments[on] += loss
-        if self.rounds % REFIT == 0:
+        if (self.rounds + 1) % REFIT == 0:
             self.credit = np.linalg.solve(self.gram + RIDGE * np.eye(len(self.moments)), self.moments)

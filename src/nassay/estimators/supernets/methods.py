@@ -47,17 +47,27 @@ def super_network(method: str, space: Space, *, width: float = 1.0) -> SuperNet:
     Raises:
         UserError: the space has no super-network, or none for this method.
     """
-    if method in SIZED and not space.aspects:
-        raise UserError(
-            f"{method!r} goes from large sub-networks to small ones, and the options of {space.name!r} have no sizes; "
-            "take a space such as mobile, resnet or bypass, or another method."
-        )
+    if method in SIZED:
+        check_sizes(method, space)
     if space.elastic and method not in (*BY_PATHS, *AGENTS):
         raise UserError(
             f"{method!r} mixes options, and those of {space.name!r} are sizes of one network; take a space of cells, "
             "such as nb201, or another method."
         )
     return SuperNet(space, width=width, choice=PartialChoice if method in PARTIAL else Choice)
+
+
+def check_sizes(method: str, space: Space) -> None:
+    """What a method needs that goes from large sub-networks to small ones.
+
+    Raises:
+        UserError: the space's options have no sizes.
+    """
+    if not space.aspects:
+        raise UserError(
+            f"{method!r} goes from large sub-networks to small ones, and the options of {space.name!r} have no sizes; "
+            "take a space such as mobile, resnet or bypass, or another method."
+        )
 
 
 def super_training(method: str, network: SuperNet, task: Task, **options: Any) -> SuperTraining:

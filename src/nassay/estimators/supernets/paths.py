@@ -54,12 +54,13 @@ class PathTraining(SuperTraining):
         return [list(row) for row in self._counts]
 
     def outputs(self, split: Split) -> tuple[Tensor, Tensor]:
-        """Outputs of a few random sub-networks, each on its part of the split, and the targets."""
-        bounds = np.linspace(0, len(split), SHOWN_PATHS + 1).astype(int)
-        slices = [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True) if b > a]
+        """Outputs of a few random sub-networks, each on its part of the split, and the targets, part by part.
+
+        They take turns over the items: where classes lie one behind the other, each part has all of them.
+        """
+        count = min(len(self.shown), len(split))
         parts = [
-            self.selected_outputs(path, Split(split.x[part], split.y[part]))
-            for path, part in zip(self.shown, slices, strict=False)
+            self.selected_outputs(self.shown[i], Split(split.x[i::count], split.y[i::count])) for i in range(count)
         ]
         outputs, targets = zip(*parts, strict=True)
         return torch.cat(outputs), torch.cat(targets)

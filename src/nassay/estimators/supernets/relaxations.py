@@ -18,7 +18,7 @@ Logits = Sequence[Tensor]
 HOTTEST, COLDEST = 10.0, 0.1  # Gumbel softmax's temperature at the begin and at the end
 BETA_DECAY = 50.0  # largest weight of Beta-Decay
 ENTROPY = 1.0  # largest weight of the entropy
-FLOOD = 0.3  # flood level of the weights' loss
+FLOOD = 0.3  # flood level of the weights' loss, above the smallest loss possible
 WARM_UP = 0.3  # share of PC-DARTS's search in which the logits rest, 15 of its 50 epochs
 
 
@@ -28,7 +28,7 @@ class Relaxation:
 
     Attributes:
         second_order: whether the architecture's gradient looks one step of the weights ahead (their section 2.3).
-        flood: level under which the weights' loss is turned round; None for never.
+        flood: how far above the smallest loss possible the weights' loss is turned round; None for never.
         warm_up: share of the search in which the logits rest.
     """
 
@@ -59,9 +59,18 @@ class Relaxation:
         del progress
         return torch.zeros((), device=logits[0].device)
 
-    def weights_loss(self, loss: Tensor) -> Tensor:
-        """The loss that the weights descend: |loss - b| + b, flooding (Ishida et al. 2020, arXiv:2002.08709, eq. 1)."""
-        return loss if self.flood is None else (loss - self.flood).abs() + self.flood
+    def weights_loss(self, loss: Tensor, least: float = 0.0) -> Tensor:
+        """The loss that the weights descend: |loss - b| + b, flooding (Ishida et al. 2020, arXiv:2002.08709, eq. 1).
+
+        Args:
+            loss: of a mini-batch.
+            least: the smallest loss possible, which b is counted from: smoothed labels keep a cross-entropy above their
+                entropy, .50 for ten classes, and a flood below it would never come.
+        """
+        if self.flood is None:
+            return loss
+        level = least + self.flood
+        return (loss - level).abs() + level
 
 
 class Gumbel(Relaxation):
@@ -88,8 +97,8 @@ class BetaDecay(Relaxation):
     """Beta-Decay: the mean log-sum-exp of the logits, its weight growing linearly from 0 to 50.
 
     Ye et al. 2022, arXiv:2203.01665; the gradient of the term by a logit is that logit's softmax over the number of
-    choices. With a flood level it is beta-DARTS++, arXiv:2301.06393: where flooding is put and its level are our
-    reading of that paper's abstract, not verified.
+    choices. With a flood level it is beta-DARTS++, arXiv:2301.06393, whose abstract puts flooding on the weights' loss:
+    here on each mini-batch's, counted from the smallest loss possible. Place and level are our reading, not verified.
 
     Attributes:
         largest: the weight at the end.
