@@ -585,3 +585,18 @@ def test_an_error_of_the_network_is_raised_and_randomness_restored() -> None:
     with pytest.raises(RuntimeError):
         current.run(Fidelity(epochs=1))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_dear_evaluation_of_a_short_training_sees_a_sample(clock: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step takes a quarter of a second here; a third of that is the price of the forward pass of its items."""
+    monkeypatch.setattr(module, "LOOK_ITEMS", 8)
+    current = training()
+    current.run(Fidelity(seconds=5))
+    per_item = current.state.seconds / (current.state.step * current.batch_size) / 3
+    items = round(0.2 * 1 / per_item)
+    assert 8 < items < len(current.task.validation)
+    assert current._items_at(Fidelity(seconds=1)) == items
+    assert current._items_at(Fidelity(seconds=1e-3)) == 8
+    assert current._items_at(Fidelity(seconds=1e4)) is None
+    assert current._items_at(Fidelity(seconds=1, final=True)) is None
+    assert current._items_at(Fidelity(epochs=3)) is None

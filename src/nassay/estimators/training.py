@@ -32,6 +32,7 @@ from nassay.tasks.base import Split, Task
 
 FINAL_LOOKS = 15  # evaluations on the way of a final training
 PACE_STEPS = 4  # timed steps of a measurement of pace
+EVALUATION_SHARE = 0.2  # of a short training under a clock that its evaluation may take
 LOOK_ITEMS = 512  # validation items of an evaluation on the way
 
 
@@ -195,8 +196,9 @@ class Training:
                 last_save = self.state.seconds
         self.resolution = bound.resolution
         last = self.state.curve[-1] if self.state.curve else {}
-        complete = last.get("step") == self.state.step and last.get("items") == len(self.task.validation)
-        if not complete and not self._evaluate(losses):
+        items = self._items_at(bound)
+        complete = last.get("step") == self.state.step and last.get("items") == len(self.task.validation_sample(items))
+        if not complete and not self._evaluate(losses, items):
             return f"the outputs are not finite at step {self.state.step}"
         self._save()
         return None
@@ -230,13 +232,23 @@ class Training:
         assert bound.seconds is not None
         if self.state.step == 0:  # at least one step is made, however short the bound
             return -1.0, 0.0, bound.seconds
-        end = max(bound.seconds - self._seconds_to_evaluate(), bound.seconds / 2)
+        items = self._items_at(bound) or len(self.task.validation)
+        end = max(bound.seconds - items * self._seconds_to_evaluate(), bound.seconds / 2)
         return self.state.seconds, self.state.final_seconds or 0.0, end
 
+    def _items_at(self, bound: Fidelity) -> int | None:
+        """About how many validation items the evaluation at a bound sees; None for all.
+
+        All, but for short trainings under a clock whose evaluation would take more than a share of them.
+        """
+        if bound.final or bound.seconds is None or self.state.seconds == 0:
+            return None
+        affordable = round(EVALUATION_SHARE * bound.seconds / self._seconds_to_evaluate())
+        return None if affordable >= len(self.task.validation) else max(affordable, LOOK_ITEMS)
+
     def _seconds_to_evaluate(self) -> float:
-        """About what the evaluation at the end will take: a forward pass is a third of a training step."""
-        per_item = self.state.seconds / (self.state.step * self.batch_size)
-        return len(self.task.validation) * per_item / 3
+        """About what the evaluation of an item takes: a forward pass is a third of a training step."""
+        return self.state.seconds / (self.state.step * self.batch_size) / 3
 
     def _step(self, final_progress: float | None) -> float:
         torch.manual_seed(_mix(self.seed, self.state.step))
