@@ -137,7 +137,41 @@ def test_limits_are_kept_by_taking_the_next_best(toy: Space) -> None:
     problem = Problem(toy, Constraints(max_params=60), Budget(evaluations=24))
     batches = drive(PNAS(problem), total)
     assert all(problem.admits(a) for b in batches for a in b)
-    assert sum(map(len, batches)) > 12
+    assert sum(map(len, batches)) == 24
+
+
+def test_where_the_best_break_the_limits_others_fill_up(toy: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums of 3 to 8, of which the best four are looked at first, and at most 4 is admitted."""
+    monkeypatch.setattr(module, "INSPECTED", 2)
+    problem = Problem(toy)
+    monkeypatch.setattr(problem, "admits", lambda a: total(a) <= 4)
+    candidates = [Architecture("toy", (1,) * n + (0,) * (8 - n)) for n in range(3, 9)]
+    known = [answered(Request(Architecture("toy", (0,) * 8), "training"), total)]
+    assert {total(a) for a in PNAS(problem)._chosen(candidates, 2, known)} == {3, 4}
+    monkeypatch.setattr(problem, "admits", lambda a: True)
+    assert [total(a) for a in PNAS(problem)._chosen(candidates, 2, known)] == [8, 7]
+
+
+def test_what_the_last_step_leaves_is_drawn_at_random(toy: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single child a step; the shares are 12 / 3, 11 / 2 and 10 / 1."""
+    monkeypatch.setattr(type(toy), "grown", lambda self, a, step, *rest: [Architecture("toy", (step + 1, *(0,) * 7))])
+    problem = Problem(toy, budget=Budget(evaluations=12))
+    batches = drive(Paper(problem), total)
+    assert [len(b) for b in batches] == [1, 1, 10]
+    stream = problem.stream("random")
+    assert batches[2] == [Architecture("toy", (3, *(0,) * 7)), *(next(stream) for _ in range(9))]
+
+
+def test_of_1160_trainings_a_tenth_is_random_and_four_steps_share_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """116 at random; then 136, but for those of one block among the 116, and four times (1,160 - 116 - 136) / 4."""
+    monkeypatch.setattr(module, "MOST_CHILDREN", 136)
+    grown = PNASSpace.grown
+    monkeypatch.setattr(PNASSpace, "grown", lambda self, a, *rest: grown(self, a, *rest[:-1], 136 if a is None else 3))
+    strategy = PNAS(Problem(PNASSpace((3, 8, 8), 10), budget=Budget(evaluations=1160), replay=True))
+    first, ones, *others = [len(b) for b in drive(strategy, lambda a: float(np.random.default_rng(a.choices).random()))]
+    assert (first, first + ones + sum(others)) == (116, 1160)
+    assert 126 < ones <= 136
+    assert others == pytest.approx([227] * 4, abs=3)
 
 
 def test_surrogates_by_name(toy: Space) -> None:
