@@ -70,6 +70,15 @@ def test_a_metric_that_is_no_accuracy_is_survived(toy: Space, oracle: Any, monke
     assert strategy.finalists
 
 
+def test_nothing_is_fitted_for_an_optimiser_that_is_not_there(
+    toy: Space, oracle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(Flash, "_theta")
+    monkeypatch.delattr(Flash, "_costs")
+    problem = Problem(toy, budget=Budget(evaluations=8))
+    assert len(trained(oracle(problem).drive(Flash(problem)))) == 8
+
+
 def test_it_brings_its_own_space() -> None:
     assert strategies["flash"].target.default_space == "skip_concat"
     assert strategies["random"].target.default_space == "mobile"

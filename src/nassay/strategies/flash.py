@@ -72,13 +72,14 @@ class Flash(Strategy):
         """For each share, the best untrained network that is no dearer than that share of the trained ones."""
         if not _best(records):
             return []
-        price, theta = self._price(records), self._theta(records)
+        price = self._price(records)
         paid = [float(price(self._totals(r.request.architecture))) for r in records if r.value is not None]
-        costs = self._costs(_best(records))
+        shgo = isinstance(self.problem.space, SkipNets)
+        models = (self._theta(records), self._costs(_best(records))) if shgo else None
         seen = {r.request.architecture for r in records}
         batch: list[Architecture] = []
         for bound in np.quantile(paid, shares).tolist():
-            found = self._optimum(theta, costs, price, bound, seen)
+            found = self._optimum(*models, price, bound, seen) if models else None
             if found is None:
                 found = self._from_pool(price, bound, seen)
             if found is not None:
@@ -144,9 +145,8 @@ class Flash(Strategy):
         bound: float,
         seen: set[Architecture],
     ) -> Architecture | None:
-        """SHGO's network, if this space has one; lower limits are tried where exact counts break the models'."""
-        if not isinstance(self.problem.space, SkipNets):
-            return None
+        """SHGO's network in a space of skip networks; lower limits are tried where exact counts break the models'."""
+        assert isinstance(self.problem.space, SkipNets)
         for times in range(TIMES):
             limits = {name: limit * TIGHTER**times for name, (_, limit) in costs.items()} | {"price": bound}
             models = {name: cost for name, (cost, _) in costs.items()} | {"price": price}
