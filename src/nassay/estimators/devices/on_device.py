@@ -117,7 +117,7 @@ def central(rounds: Sequence[np.ndarray]) -> float:
 
 
 class Rapl:
-    """The energy counter of processor packages, in Linux's powercap tree.
+    """The energy counter of processor packages, in Linux's powercap tree; other zones, such as `psys`, count them again.
 
     Args:
         folder: of the tree.
@@ -129,9 +129,13 @@ class Rapl:
     name = "RAPL, whole processor package"
 
     def __init__(self, folder: Path = RAPL) -> None:
-        self._zones = sorted(z for z in folder.glob("intel-rapl:*") if z.name.count(":") == 1)
-        self.reason: str | None = None if self._zones else f"there is no RAPL counter in {folder}"
+        self._zones: list[Path] = []
+        self.reason: str | None = None
         try:
+            found = (z for z in folder.glob("intel-rapl:*") if z.name.count(":") == 1)
+            self._zones = sorted(z for z in found if (z / "name").read_text().startswith("package"))
+            if not self._zones:
+                self.reason = f"there is no RAPL counter in {folder}"
             self._ranges = [int((z / "max_energy_range_uj").read_text()) for z in self._zones]
             self._read()
         except (OSError, ValueError) as error:
