@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nassay.errors import UserError
-from nassay.estimators.base import Fidelity
+from nassay.estimators.base import Estimate, Fidelity
 from nassay.estimators.fidelity_names import fidelity_of
 from nassay.spaces.base import Architecture
 from nassay.studies import fidelity_gap
@@ -15,7 +15,7 @@ from nassay.studies.fidelity_gap import FIDELITIES, REFERENCE, measure_fidelitie
 from nassay.studies.fidelity_process import FidelityBench
 from nassay.studies.gap_folder import SETTINGS
 from nassay.studies.plan import save_task
-from nassay.studies.worker import answer
+from nassay.studies.worker import Bench, answer
 from nassay.tasks.base import Task
 
 
@@ -156,3 +156,21 @@ def test_settings_share_no_training_and_leave_no_checkpoint(bench: FidelityBench
     assert one["details"]["cpu_seconds"] > 0
     assert list((tmp_path / "checkpoints").iterdir()) == []
     assert answer(bench, job(network, "c0r0s0e1"))["value"] == one["value"]
+
+
+def test_a_killed_training_begins_again_so_that_its_price_is_whole(
+    bench: FidelityBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, fidelity = bench.space("resnet").smallest(), fidelity_of("c0r0s0e1")
+    left = bench.checkpoint(network, fidelity)
+    left.parent.mkdir()
+    left.write_bytes(b"half of it")
+    there: list[bool] = []
+
+    def train(self: Bench, *job: Any) -> Estimate:
+        there.append(left.exists())
+        return Estimate.of(0.5)
+
+    monkeypatch.setattr(Bench, "train", train)
+    assert bench.train(network.space, list(network.choices), fidelity).details["cpu_seconds"] >= 0
+    assert there == [False]

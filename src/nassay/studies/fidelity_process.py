@@ -25,9 +25,11 @@ class FidelityBench(Bench):
 
     def train(self, space: str, choices: list[int], fidelity: Fidelity) -> Estimate:
         """Train one architecture at one setting; details have `cpu_seconds`, which other programs do not prolong."""
+        checkpoint = self.checkpoint(Architecture(space, tuple(choices)), fidelity)
+        checkpoint.unlink(missing_ok=True)  # of a killed process, whose seconds nobody has counted
         started = time.process_time()
         estimate = super().train(space, choices, fidelity)
-        self.checkpoint(Architecture(space, tuple(choices)), fidelity).unlink(missing_ok=True)
+        checkpoint.unlink(missing_ok=True)
         details = {**estimate.details, "cpu_seconds": round(time.process_time() - started, 3)}
         return replace(estimate, details=details)
 
