@@ -8,11 +8,12 @@ import pytest
 
 from nassay.errors import UserError
 from nassay.estimators.topology.tg_nas import predict
-from nassay.spaces.base import Architecture, Graph, Space
+from nassay.spaces.base import Architecture, Graph, Space, spaces
+from nassay.spaces.blocks import chain_graph
 from nassay.spaces.nb201 import NB201
 from nassay.spaces.resnet import ResNet
-from nassay.strategies import Budget, Constraints, Problem
-from nassay.strategies.tg_nas import TGNAS, _without_least
+from nassay.strategies import Budget, Constraints, Problem, strategies
+from nassay.strategies.tg_nas import TGNAS, _without_least, is_chain
 
 
 @pytest.fixture
@@ -83,9 +84,37 @@ def test_the_best_predicted_are_trained_and_some_random_draws(additive: dict[str
     assert asked == trained  # so that the report can hold the predictor against training
 
 
+def test_a_table_is_not_asked_for_predictions(additive: dict[str, float], oracle: Any) -> None:
+    problem = Problem(NB201(), budget=Budget(evaluations=4), replay=True)
+    assert {r.request.estimator for r in oracle(problem).drive(TGNAS(problem))} == {"training"}
+
+
 def test_a_space_whose_graphs_hide_the_choices_is_refused() -> None:
     with pytest.raises(UserError, match="do not show"):
         TGNAS(Problem(ResNet())).ask()
+
+
+@pytest.mark.parametrize("name", ["mobile", "nb_macro"])
+def test_chains_of_blocks_are_refused_and_spaces_of_cells_are_named(name: str) -> None:
+    with pytest.raises(UserError, match=r"chains of blocks\. It is for spaces of cells, such as nb201"):
+        TGNAS(Problem(spaces[name].target((3, 32, 32), 10))).ask()
+
+
+@pytest.mark.parametrize("name", ["nb101", "transnas_micro", "darts", "pnas", "cell64", "tiny201"])
+def test_cells_are_no_chains(name: str) -> None:
+    TGNAS(Problem(spaces[name].target((3, 32, 32), 10)))._check_space()
+
+
+def test_shortcuts_leave_a_chain_a_chain_and_branches_do_not() -> None:
+    assert is_chain(chain_graph([("stem", False), ("k3e6", True), ("k5e3", True), ("tail", False)]))
+    branches = ("input", "nor_conv_3x3", "nor_conv_1x1", "output")
+    assert not is_chain(Graph(branches, ((0, 1), (0, 2), (1, 3), (2, 3))))
+    assert not is_chain(Graph(branches, ((0, 1), (1, 2), (1, 3))))  # the second leads nowhere
+    assert not is_chain(Graph(("input", "output"), ()))
+
+
+def test_without_a_space_cells_are_searched() -> None:
+    assert strategies["tg_nas"].target.default_space == "nb201"
 
 
 def test_a_graph_without_operations_is_searched_too(toy: Space) -> None:

@@ -13,7 +13,7 @@ B. Evolution. A choice is a number in [0, 1], cut into as many equal parts as th
 C. The best predicted of both. A search with limits only scores what keeps them, and B starts from what does.
 
 The candidates to train are the best predicted of all that were scored, and some random draws, because a predictor from
-elsewhere may mislead.
+elsewhere may mislead. Chains of blocks are refused: there it is worse than chance (`benchmarks/results/tg_nas.md`).
 """
 
 from itertools import islice
@@ -22,8 +22,10 @@ import numpy as np
 from scipy.optimize import Bounds, differential_evolution
 
 from nassay.errors import UserError
-from nassay.estimators.topology.tg_nas import predict
-from nassay.spaces.base import Architecture
+from nassay.estimators.proxies.base import Unmeasurable
+from nassay.estimators.topology.flow import flow
+from nassay.estimators.topology.tg_nas import TRAINED_ON, predict
+from nassay.spaces.base import Architecture, Graph
 from nassay.strategies.base import FINALISTS, Plan, Request, Strategy, ranked, strategies
 
 DRAWS = 256  # cells that stand for a super-network
@@ -31,9 +33,10 @@ POPULATION, GENERATIONS = 50, 30
 LIMITED = 4  # under limits every cell's costs are counted, and a round or a generation has so many times fewer cells
 MUTATION, CROSSOVER = 0.5, 0.9
 RANDOM_SHARE = 8  # one in so many trained networks is a random draw
+LOOKED_AT = 32  # graphs that show whether a space is one of cells
 
 
-@strategies.register("tg_nas", paper="Qiao et al. 2024, arXiv:2404.00271")
+@strategies.register("tg_nas", paper="Qiao et al. 2024, arXiv:2404.00271", trained_on=TRAINED_ON)
 class TGNAS(Strategy):
     """Pruning and evolution by a predictor of accuracy that reads the operations' descriptions.
 
@@ -43,6 +46,8 @@ class TGNAS(Strategy):
         evolved: the best that evolution scored; None where it scored nothing.
     """
 
+    default_space = "nb201"
+
     def plan(self) -> Plan:
         """Score without training; train the best predicted and some random draws, return the best."""
         count, fidelity = self.problem.single_fidelity()
@@ -51,7 +56,8 @@ class TGNAS(Strategy):
         chosen = [a for a in self.by_score() if a not in set(drawn)][: count - len(drawn)] + drawn
         others = (a for a in self.problem.stream("random") if a not in set(chosen))
         chosen += list(islice(others, count - len(chosen)))
-        yield [Request(a, "tg_nas") for a in chosen]
+        if not self.problem.replay:  # a report holds the predictions against the trainings
+            yield [Request(a, "tg_nas") for a in chosen]
         records = yield [Request(a, "training", fidelity) for a in chosen]
         best = [r.request.architecture for r in ranked(records) if r.value is not None]
         random = [a for a in best if a in set(drawn)]
@@ -62,19 +68,24 @@ class TGNAS(Strategy):
         """Pruning, then evolution; the better result, None where nothing could be scored.
 
         Raises:
-            UserError: the predictor cannot read the space's graphs.
+            UserError: the space's graphs do not show what is chosen, or are chains of blocks.
         """
-        space = self.problem.space
-        if np.isnan(predict([space.graph(space.smallest())])[0]):
-            raise UserError(
-                f"TG-NAS reads which operations a cell is made of; the graphs of the space {space.name!r} do not show "
-                "what is chosen in it, such as widths and depths. Choose another strategy, or another space."
-            )
+        self._check_space()
         self.scores: dict[Architecture, float] = {}
         self.pruned = self._prune()
         self.evolved = self._evolve()
         found = [a for a in (self.pruned, self.evolved) if a is not None]
         return max(found, key=lambda a: self.scores[a], default=None)
+
+    def _check_space(self) -> None:
+        space, rng = self.problem.space, self.problem.rng("graphs")
+        hidden = np.isnan(predict([space.graph(space.smallest())])[0])
+        if hidden or all(is_chain(space.graph(space.sample(rng))) for _ in range(LOOKED_AT)):
+            raise UserError(
+                f"TG-NAS reads how the operations of a cell are connected; the graphs of the space {space.name!r} "
+                f"{'do not show what is chosen in it' if hidden else 'are chains of blocks'}. It is for spaces of "
+                "cells, such as nb201, nb101, transnas_micro, darts and pnas. Name one of them, or another strategy."
+            )
 
     def by_score(self) -> list[Architecture]:
         """All that have a prediction, the best first; ties in the order in which they were scored."""
@@ -147,6 +158,16 @@ class TGNAS(Strategy):
         values = predict([space.graph(a) for a in inside])
         self.scores |= dict(zip(inside, values.tolist(), strict=True))
         return architectures, np.array([self.scores[a] for a in architectures])
+
+
+def is_chain(graph: Graph) -> bool:
+    """Whether operations stand one behind the other, with shortcuts or without, as blocks do."""
+    try:
+        contracted = flow(graph)
+    except Unmeasurable:
+        return False
+    ways = (*contracted.sources, contracted.output)
+    return bool(contracted.operations) and all(before in read for before, read in enumerate(ways))
 
 
 def _without_least(options: np.ndarray, column: np.ndarray, values: np.ndarray) -> np.ndarray:

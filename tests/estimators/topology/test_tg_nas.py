@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nassay.errors import UserError
-from nassay.estimators.topology import score
+from nassay.estimators.topology import score, topologies
 from nassay.estimators.topology.flow import flow
 from nassay.estimators.topology.tg_nas import cell, predict
 from nassay.spaces.base import Architecture, Graph
@@ -26,6 +26,10 @@ def test_equal_poolings_are_one_and_convolutions_are_not() -> None:
 
     assert cell(flow(twice("avg_pool_3x3"))).labels == ("input", "avg_pool_3x3", "output")
     assert cell(flow(twice("conv_3x3"))) == twice("conv_3x3")
+
+
+def test_the_table_of_its_labels_is_named() -> None:
+    assert topologies["tg_nas"].info["trained_on"] == ("nasbench101",)
 
 
 def test_many_are_scored_as_one_by_one() -> None:

@@ -1,7 +1,7 @@
 """Topology-only estimators: scores of an architecture's labelled graph. No network is built, no batch is seen.
 
 They see operations and their sizes, not widths, strides or repetitions: where those are the choices they are not
-defined.
+defined. One that was fitted to a benchmark's accuracies names the table (`trained_on`) when it is registered.
 """
 
 import time

@@ -21,13 +21,22 @@ from nassay.estimators.topology.flow import Flow, flow
 from nassay.spaces.base import Graph
 
 
+TRAINED_ON = ("nasbench101",)  # tables whose labels it has seen: its ranking of their cells says nothing of others
+
+
 def cell(contracted: Flow) -> Graph:
     """The contracted graph as one that the predictor reads: input, operations, output."""
     edges = [(i, j) for j, read in enumerate((*contracted.sources, contracted.output), start=1) for i in sorted(read)]
     return Graph(("input", *contracted.labels, "output"), tuple(edges))
 
 
-@topologies.register("tg_nas", direction=+1, needs=frozenset({"graph"}), paper="Qiao et al. 2024, arXiv:2404.00271")
+@topologies.register(
+    "tg_nas",
+    direction=+1,
+    needs=frozenset({"graph"}),
+    paper="Qiao et al. 2024, arXiv:2404.00271",
+    trained_on=TRAINED_ON,
+)
 def tg_nas(contracted: Flow) -> float:
     """TG-NAS: accuracy as predicted from operators' descriptions by a network trained on another benchmark."""
     return float(shipped().predict([cell(contracted)])[0])
