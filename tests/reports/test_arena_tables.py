@@ -44,7 +44,7 @@ def arena():
         "scores": None,
         "references": ["random"],
         "rows": [
-            row("optuna:tpe", 0.5, asked={"synflow": 4.5}),
+            row("optuna:tpe", 0.5, asked={"synflow": 4.5}, unanswered={"synflow": 3.0}),
             row("random", 2.0, against={}, reach={"random": {"spent": 10.0, "low": 5.0, "high": 10.0, "reached": 1.0}}),
             row("<b>bad", 3.0, reach=never),
         ],
@@ -106,6 +106,7 @@ def test_the_table_fits_and_has_its_notes(arena):
         "Nemenyi",
         "asks for latency_ms",
         "optuna:tpe 4.50 synflow",
+        "optuna:tpe: no synflow score for 3.00 of 4.50, per race.",
     ):
         assert part in text
     assert "Not told apart: optuna:tpe, random." in text

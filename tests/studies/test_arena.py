@@ -156,7 +156,13 @@ def test_a_proxy_without_a_score_has_a_reason(arena: Arena, networks: list[Archi
     strategy, told = scripted([Request(networks[0], "synflow")])
     found = arena.race(strategy, seed=0, evaluations=4)
     assert "bench proxies" in told[0][0].estimate.reason
-    assert found.asked == {"synflow": 1}
+    assert (found.asked, found.unanswered) == ({"synflow": 1}, {"synflow": 1})
+
+
+def test_what_has_a_value_is_not_counted_as_unanswered(arena: Arena, networks: list[Architecture]) -> None:
+    strategy, _ = scripted([Request(networks[0], "params"), Request(networks[1], "zen"), Request(networks[2], "zen")])
+    found = arena.race(strategy, seed=0, evaluations=4)
+    assert (found.asked, found.unanswered) == ({"params": 1, "zen": 2}, {"zen": 2})
 
 
 # What it pays -----------------------------------------------------------------------------------------------------
@@ -174,6 +180,47 @@ def test_a_short_training_counts_as_its_share_and_repeats_are_free(arena: Arena,
     assert found.seconds == pytest.approx([10.0, 30.0, 230.0])
     assert found.architectures == (networks[0], networks[1], networks[1])
     assert found.valid.tolist() == [25.0, 30.0, 60.0]
+
+
+class OneTraining(Tiny):
+    """The same networks, looked at after the first, second and third of three epochs of one training."""
+
+    def _series(self, dataset: str) -> Iterable[Series]:
+        for split in ("valid", "test"):
+            for epoch in (1, 2, 3):
+                yield Series(dataset, "accuracy", "percent", split, split, epoch, position=epoch - 1)
+        yield Series(dataset, "train_seconds", "seconds", "seconds", epochs=3)
+
+
+@pytest.fixture
+def curves(tmp_path: Path, toy: Space, networks: list[Architecture]) -> Arena:
+    columns = {
+        "arch_str": [toy.to_string(a) for a in networks],
+        "valid": [[v / 3, v / 2, v] for v in VALID],
+        "test": [[v / 3, v / 2, v] for v in TEST],
+        "seconds": [30.0 * (i + 1) for i in range(9)],
+    }
+    parquet.write_table(pyarrow.table(columns), tmp_path / "tiny.parquet")
+    table = OneTraining(tmp_path)
+    table.the_space = toy
+    return Arena(table)
+
+
+def test_going_on_with_a_training_costs_what_is_added(curves: Arena, networks: list[Architecture]) -> None:
+    """10, 20 and 30 of 30 epochs of the first network, 30 s in all; then 20 of the second, which are 40 of its 60 s."""
+    stages = [trainings(networks[:1], Fidelity(epochs=e)) for e in (10, 20, 30)]
+    strategy, told = scripted(*stages, trainings(networks[1:2], Fidelity(epochs=20)))
+    found = curves.race(strategy, seed=0, evaluations=4)
+    assert found.spent == pytest.approx([1 / 3, 2 / 3, 1, 1 + 2 / 3])
+    assert found.seconds == pytest.approx([10, 20, 30, 70])
+    assert [batch[0].value for batch in told] == pytest.approx([0.5 / 3, 0.25, 0.5, 0.3])
+    assert "only what is new is paid for" in curves.rules[2]
+
+
+def test_an_earlier_point_of_a_training_is_free(curves: Arena, networks: list[Architecture]) -> None:
+    strategy, told = scripted(trainings(networks[:1]), trainings(networks[:1], Fidelity(epochs=10)))
+    assert curves.race(strategy, seed=0, evaluations=4).spent.tolist() == [1.0]
+    assert told[1][0].value == pytest.approx(0.5 / 3)
 
 
 def test_a_request_over_the_budget_ends_the_race(arena: Arena, networks: list[Architecture]) -> None:

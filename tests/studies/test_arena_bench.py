@@ -147,6 +147,31 @@ def test_races_of_another_length_are_other_races(here: type[Here], tmp_path: Pat
     assert len(here.jobs) == 12
 
 
+def test_races_with_other_scores_to_see_are_other_races(
+    here: type[Here], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(tmp_path / "run")
+    monkeypatch.setattr(arena.ArenaScores, "digest", "another")
+    again = run(tmp_path / "run")
+    assert len(here.jobs) == 12
+    assert without_prices(again.summary) == without_prices(first.summary)
+
+
+def test_scores_that_are_not_there_are_told(here: type[Here], tmp_path: Path) -> None:
+    """All 81 networks are the pool, which three proxies are asked about; nobody has scored them."""
+    summary = run(tmp_path / "run", strategies="proxybo", seeds=1).summary
+    asked = {row["name"]: (row["asked"], row["unanswered"]) for row in summary["rows"]}
+    every = {"jacob_cov": 81.0, "snip": 81.0, "synflow": 81.0}
+    assert asked == {"proxybo": (every, every), "random": ({}, {})}
+    assert "proxybo: no snip score for 81.0 of 81.0, per race." in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_who_knows_the_table_is_named(here: type[Here], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "trained on" not in " ".join(run(tmp_path / "run").summary["rules"])
+    monkeypatch.setitem(strategies["evolution"].info, "trained_on", ("tiny",))
+    assert run(tmp_path / "run").summary["rules"][-1].startswith("evolution was trained on accuracies of tiny:")
+
+
 def test_a_strategy_that_cannot_race_is_named_and_the_others_are_judged(
     here: type[Here], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from nassay.studies.arena_rows import curves, ranks, rows
 
 
 def raced(name: str, seed: int, test: list[float], *, price: float = 10.0, asked: dict[str, int] | None = None) -> Race:
+    """Of what it asks for beside trainings, a proxy is never answered."""
     n = len(test)
     return Race(
         strategy=name,
@@ -20,6 +21,7 @@ def raced(name: str, seed: int, test: list[float], *, price: float = 10.0, asked
         test=np.array(test),
         seconds=price * np.arange(1, n + 1),
         asked=asked or {},
+        unanswered=asked or {},
         finalists=(),
     )
 
@@ -40,7 +42,7 @@ def test_a_row_has_what_is_left_at_the_end() -> None:
     assert (random["spent"], best["spent"]) == (4.0, 2.0)
     assert (random["rank"], best["rank"]) == (2.0, 1.0)
     assert (random["seconds"], best["seconds"]) == (40.0, 60.0)
-    assert best["asked"] == {"zen": 1.5}
+    assert best["asked"] == best["unanswered"] == {"zen": 1.5}
     assert best["wall_seconds"] == 0.2
 
 

@@ -70,6 +70,7 @@ def test_validation_is_shown_and_test_judges(made: Any) -> None:
     assert test == {a: 55.0, b: 65.0}
     assert rules[0] == "Strategies see the validation split, the test split judges."
     assert rules[2] == "Schedules: 20, 100 epochs."
+    assert not any(s.on_curve for s in schedules)
 
 
 def test_a_network_without_a_test_value_is_not_there(made: Any) -> None:

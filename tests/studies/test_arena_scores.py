@@ -73,6 +73,16 @@ def test_a_missing_score_has_a_reason(table: Any, folder: Path) -> None:
     assert ArenaScores(table, "cifar10").estimate(FIRST, "eproxy:lr=1.1").value is None
 
 
+def test_other_scores_have_another_digest(table: Any, folder: Path) -> None:
+    digests = [ArenaScores(table, "cifar10").digest, ArenaScores(table, "cifar100").digest]
+    digests.append(ArenaScores(table, "cifar10", folder).digest)
+    assert ArenaScores(table, "cifar10", folder).digest == digests[2]
+    text = (folder / "scores.csv").read_text()
+    (folder / "scores.csv").write_text(text.replace("8.5", "8.6"))
+    digests.append(ArenaScores(table, "cifar10", folder).digest)
+    assert len(set(digests)) == 4
+
+
 @pytest.mark.parametrize("name", ["latency_ms", "epoch_seconds", "nwot"])
 def test_what_is_no_zero_cost_score_is_refused(table: Any, name: str) -> None:
     with pytest.raises(UserError, match=f"asks for {name}"):

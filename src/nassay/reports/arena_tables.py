@@ -139,6 +139,11 @@ def arena_notes(summary: dict[str, Any]) -> list[str]:
     ]
     if asked:
         notes.append(f"Asked for beside trainings, per race: {'; '.join(asked)}.")
+    notes += [
+        f"{row['name']}: no {name} score for {digits(n)} of {digits(row['asked'][name])}, per race."
+        for row in summary["rows"]
+        for name, n in row.get("unanswered", {}).items()
+    ]
     return [*notes, rank_sentence(summary["ranks"]), *summary["failed"].values()]
 
 

@@ -8,7 +8,8 @@ What a strategy sees, and what it pays:
 - The strategy's candidates are trained to the end (`Problem.replay`), which counts as one evaluation. A training to a
   share of the final epochs is answered by the table's longest schedule that is not longer, else by its shortest, and
   counts as the share of epochs that this schedule has. Reduced channels, resolutions or samples are in no table: they
-  have no value. Training to the same schedule again costs nothing.
+  have no value. Training to the same schedule again costs nothing. Where the table's schedules are points of one
+  training's curve, going on costs what is added, and a shorter one nothing.
 - The test metric decides about the incumbent's curve only. The incumbent is the best by validation among those that
   were trained longest so far.
 - Zero-cost scores are those of `arena_scores`; parameters and multiply-accumulates are the table's, or counted.
@@ -56,6 +57,7 @@ class Race:
         test: (n,) test metric of the incumbent after each training.
         seconds: (n,) simulated seconds so far, proxies included; None where the table has no training times.
         asked: number of other requests by estimator.
+        unanswered: how many of these had no value; estimators that had all their values are left out.
         finalists: what the strategy ended with; none where its budget was over before.
     """
 
@@ -69,6 +71,7 @@ class Race:
     test: np.ndarray
     seconds: np.ndarray | None
     asked: dict[str, int]
+    unanswered: dict[str, int]
     finalists: tuple[Architecture, ...]
 
     @property
@@ -201,11 +204,12 @@ class _Run:
 
     def __init__(self, arena: Arena, name: str, evaluations: int) -> None:
         self._arena, self._name, self._evaluations = arena, name, evaluations
-        self._paid: set[tuple[Architecture, int]] = set()
+        self._paid: dict[tuple[Architecture, int | None], Schedule] = {}  # the longest of each training
         self._trained: list[tuple[Architecture, int]] = []
-        self._extra: list[float] = []  # seconds of other requests before each training
-        self._spent, self._other_seconds, self._free = 0.0, 0.0, 0
+        self._ends: list[tuple[float, float]] = []  # whole trainings and seconds paid for, after each training
+        self._spent, self._seconds, self._free = 0.0, 0.0, 0
         self._asked: Counter[str] = Counter()
+        self._unanswered: Counter[str] = Counter()
 
     def answer(self, requests: Sequence[Request]) -> list[Record]:
         """Records up to the first request that the budget does not allow."""
@@ -228,17 +232,21 @@ class _Run:
         self._free += 1
         if place is None:
             return _REDUCED if self._free < STUCK else None
-        key = (arena.known(request.architecture), place)
-        estimate = arena.trained(key)
-        if key in self._paid or estimate.value is None:
+        architecture, schedule = arena.known(request.architecture), arena.schedules[place]
+        estimate = arena.trained((architecture, place))
+        training = (architecture, None if schedule.on_curve else place)
+        before = self._paid.get(training)
+        if estimate.value is None or (before is not None and before.share >= schedule.share):
             return estimate if self._free < STUCK else None
-        spent = self._spent + arena.schedules[place].share
+        spent = self._spent + schedule.share - (before.share if before else 0.0)
         if spent > self._evaluations + 1e-9:
             return None
         self._spent, self._free = spent, 0
-        self._paid.add(key)
-        self._trained.append(key)
-        self._extra.append(self._other_seconds)
+        if schedule.seconds:
+            self._seconds += schedule.seconds[architecture] - (before.seconds[architecture] if before else 0.0)
+        self._paid[training] = schedule
+        self._trained.append((architecture, place))
+        self._ends.append((self._spent, self._seconds))
         return estimate
 
     def _look_up(self, request: Request) -> Estimate:
@@ -247,7 +255,9 @@ class _Run:
         except UserError as error:
             raise UserError(f"The strategy {self._name} cannot race: {error}") from error
         self._asked[request.estimator] += 1
-        self._other_seconds += estimate.seconds
+        if estimate.value is None:
+            self._unanswered[request.estimator] += 1
+        self._seconds += estimate.seconds
         return estimate
 
     def race(self, seed: int, finalists: tuple[Architecture, ...]) -> Race:
@@ -255,10 +265,7 @@ class _Run:
         arena = self._arena
         schedules = [arena.schedules[place] for _, place in self._trained]
         valid = [s.values[a] for (a, _), s in zip(self._trained, schedules, strict=True)]
-        seconds = None
-        if arena.schedules[-1].seconds:
-            paid = [s.seconds[a] for (a, _), s in zip(self._trained, schedules, strict=True)]
-            seconds = np.cumsum(paid) + np.array(self._extra)
+        spent, seconds = np.array(self._ends).reshape(-1, 2).T
         return Race(
             strategy=self._name,
             seed=seed,
@@ -266,10 +273,11 @@ class _Run:
             best_test=arena.best_test,
             architectures=tuple(a for a, _ in self._trained),
             valid=np.array(valid),
-            spent=np.cumsum([s.share for s in schedules]),
+            spent=spent,
             test=np.array(self._incumbents(valid)),
-            seconds=seconds,
+            seconds=seconds if arena.schedules[-1].seconds else None,
             asked=dict(sorted(self._asked.items())),
+            unanswered=dict(sorted(self._unanswered.items())),
             finalists=finalists,
         )
 

@@ -1,11 +1,12 @@
 """Strategies against each other on a tabular benchmark: race, judge, write down.
 
 A run folder keeps every finished race (a strategy with a seed) in its ledger: the same command goes on where it was
-stopped, and another strategy, or more seeds, pay only for what is new. Races of another length are other races.
+stopped, and another strategy, or more seeds, pay only for what is new. Races of another length, or with other zero-cost
+scores to see, are other races.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -99,7 +100,7 @@ class ArenaBench(BenchFolder):
             "unit": arena.unit,
             "networks": len(arena.test),
             "best_test": arena.best_test,
-            "rules": list(arena.rules),
+            "rules": [*arena.rules, *_of_own_labels(races, arena.table)],
             "seeds": seeds,
             **settings,
             "references": [name for name in REFERENCES if name in races],
@@ -169,6 +170,7 @@ def _race(arena: Arena, name: str, seed: int, settings: dict[str, Any], kept: di
         test=np.array(kept["test"]),
         seconds=None if kept["seconds"] is None else np.array(kept["seconds"]),
         asked=kept["asked"],
+        unanswered=kept["unanswered"],
         finalists=finalists,
     )
 
@@ -187,8 +189,13 @@ def _names(wish: str | Sequence[str]) -> list[str]:
 
 def _key(arena: Arena, settings: dict[str, Any]) -> str:
     """What the races of these settings are filed under."""
-    told = ",".join(f"{key}={value}" for key, value in settings.items() if value is not None)
-    return f"{arena.table},{arena.dataset},{told}"
+    return f"{arena.table},{arena.dataset},evaluations={settings['evaluations']},scores={arena.scores.digest}"
+
+
+def _of_own_labels(names: Iterable[str], table: str) -> list[str]:
+    """A sentence for each strategy that knows this table's accuracies before it races."""
+    knowing = [name for name in names if table in registered[name].info.get("trained_on", ())]
+    return [f"{name} was trained on accuracies of {table}: its races here say nothing of others." for name in knowing]
 
 
 def _seed(seed: int) -> str:

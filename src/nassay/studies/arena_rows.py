@@ -45,7 +45,8 @@ def rows(races: Races, references: Sequence[str], wall: Mapping[str, float]) -> 
             "trained": float(np.mean([len(run.architectures) for run in runs])),
             "seconds": _mean_seconds(runs),
             "wall_seconds": wall[name],
-            "asked": _mean_asked(runs),
+            "asked": _mean([run.asked for run in runs]),
+            "unanswered": _mean([run.unanswered for run in runs]),
             "reach": {r: asdict(reach(spans[name], spans[r], points)) for r in references if r in races},
             "against": {r: asdict(duel(regret, finals[r])) for r in references if r in races and r != name},
         }
@@ -102,12 +103,12 @@ def _mean_seconds(runs: Sequence[Race]) -> float | None:
     return float(np.mean(ends)) if ends else None
 
 
-def _mean_asked(runs: Sequence[Race]) -> dict[str, float]:
+def _mean(counts: Sequence[Mapping[str, int]]) -> dict[str, float]:
     """Mean number of requests by estimator, trainings left out."""
     total: Counter[str] = Counter()
-    for run in runs:
-        total.update(run.asked)
-    return {name: count / len(runs) for name, count in sorted(total.items())}
+    for one in counts:
+        total.update(one)
+    return {name: count / len(counts) for name, count in sorted(total.items())}
 
 
 def _plain(values: np.ndarray) -> list[float | None]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from nassay.errors import UserError
 from nassay.estimators.tables.base import Table, Values
+from nassay.estimators.tables.series import Series
 from nassay.spaces.base import Architecture
 
 FEWEST_TIMES = 10  # recorded trainings that a line is fitted to
@@ -24,12 +25,14 @@ class Schedule:
         share: of the epochs of the table's longest schedule.
         values: the metric that strategies see, by canonical architecture.
         seconds: what each training took; empty where that is not known.
+        on_curve: whether it is a point of one training, as others are: a longer schedule goes on where it ends.
     """
 
     epochs: int | None
     share: float
     values: Values
     seconds: dict[Architecture, float]
+    on_curve: bool = False
 
 
 def schedules_of(table: Table, dataset: str) -> tuple[tuple[Schedule, ...], Values, tuple[str, ...]]:
@@ -44,6 +47,7 @@ def schedules_of(table: Table, dataset: str) -> tuple[tuple[Schedule, ...], Valu
         sentences on both. Only architectures with a test metric are there.
     """
     shown, test, sentence = _shown_and_judged(table, dataset)
+    curves = {s.epochs for s in _quality(table, dataset) if s.position is not None}
     longest = max((e for e in shown if e is not None), default=None)
     rules = [sentence]
     schedules = []
@@ -51,16 +55,18 @@ def schedules_of(table: Table, dataset: str) -> tuple[tuple[Schedule, ...], Valu
         seconds, told = training_seconds(table, dataset, epochs)
         values = {a: v for a, v in shown[epochs].items() if a in test}
         share = 1.0 if epochs is None or longest is None else epochs / longest
-        schedules.append(Schedule(epochs, share, values, seconds))
+        schedules.append(Schedule(epochs, share, values, seconds, epochs in curves))
     rules.append(f"Simulated seconds: {told}.")
     if len(schedules) > 1:
-        rules.append(f"Schedules: {', '.join(str(s.epochs) for s in schedules)} epochs.")
+        one = any(s.on_curve for s in schedules)
+        told = "; points of one training, of which only what is new is paid for" if one else ""
+        rules.append(f"Schedules: {', '.join(str(s.epochs) for s in schedules)} epochs{told}.")
     return tuple(schedules), test, tuple(rules)
 
 
 def _shown_and_judged(table: Table, dataset: str) -> tuple[dict[int | None, Values], Values, str]:
     """Values by epochs that strategies see; the values that they are judged by; a sentence on both."""
-    quality = [s for s in table.series(dataset) if s.split is not None and s.metric == table.metric(dataset)[0]]
+    quality = _quality(table, dataset)
     epochs = {split: {s.epochs for s in quality if s.split == split} for split in ("valid", "test")}
     if epochs["valid"]:
         shown = {e: table.values(dataset, "valid", e) for e in epochs["valid"]}
@@ -77,6 +83,11 @@ def _shown_and_judged(table: Table, dataset: str) -> tuple[dict[int | None, Valu
     test = {a: float(np.mean([v[a] for v in others])) for a in others[0] if all(a in v for v in others)}
     told = f"The table has no validation split: strategies see seed {seeds[0]}, the mean of the other seeds judges."
     return {None: table.values(dataset, split, seed=seeds[0])}, test, told
+
+
+def _quality(table: Table, dataset: str) -> list[Series]:
+    """The series of the metric that architectures are judged by."""
+    return [s for s in table.series(dataset) if s.split is not None and s.metric == table.metric(dataset)[0]]
 
 
 def training_seconds(table: Table, dataset: str, epochs: int | None) -> tuple[dict[Architecture, float], str]:

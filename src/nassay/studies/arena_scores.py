@@ -3,6 +3,7 @@
 import csv
 import json
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 from nassay.errors import UserError
@@ -49,6 +50,15 @@ class ArenaScores:
             raise UserError(f"it asks for {name}, which a table cannot answer: it answers trainings and proxies.")
         where = "published" if self._folder is None else f"published or in {self._folder}"
         return Estimate.failed(f"no {name} score of this architecture is {where}; see `nassay bench proxies`, --scores")
+
+    @cached_property
+    def digest(self) -> str:
+        """Names what can be seen here: the measured scores themselves, and which are published."""
+        found = sha256(b"" if self._folder is None else (self._folder / SCORES).read_bytes())
+        for source in (self._measured, self._published):
+            for name, scores in source.items():
+                found.update(f"{name} {len(scores.values)} {scores.seconds}\n".encode())
+        return found.hexdigest()[:16]
 
     @cached_property
     def _published(self) -> dict[str, Scores]:

@@ -43,6 +43,7 @@ class ArenaWorker:
             "test": race.test.tolist(),
             "seconds": None if race.seconds is None else race.seconds.tolist(),
             "asked": race.asked,
+            "unanswered": race.unanswered,
             "trained": [arena.space.to_string(a) for a in race.architectures],
             "finalists": [arena.space.to_string(a) for a in race.finalists],
             "wall_seconds": time.perf_counter() - started,
