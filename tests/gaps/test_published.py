@@ -33,6 +33,11 @@ def test_nothing_is_known_of_others():
     assert published("zen", "embedded", "digits") == []
 
 
+def test_what_no_paper_prints_is_not_said():
+    assert published("log_synflow", "nasbench201", "cifar10") == []
+    assert published("log_synflow", "transnas_micro", "jigsaw") == []
+
+
 def test_at_most_one_figure_a_statistic():
     for proxy in ("params", "macs", "zico", "synflow", "az_nas", "snip"):
         statistics = [f["statistic"] for f in published(proxy, "nasbench201", "cifar10")]
