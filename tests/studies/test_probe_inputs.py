@@ -49,8 +49,16 @@ def test_the_seed_chooses_the_images(images):
     assert draws[0] == draws[1] != draws[2]
 
 
-@pytest.mark.parametrize("space", [NB201((1, 4, 4), 10), NB201((3, 4, 4), 2)], ids=["grey", "two classes"])
-def test_noise_where_the_images_do_not_fit(images, space):
+def test_few_outputs_see_the_same_images_with_merged_labels(images):
+    every, few = (probe_inputs(NB201((3, 4, 4), outputs), 8, seed=0) for outputs in (10, 3))
+    assert torch.equal(every.batch.x, few.batch.x)
+    assert few.batch.y.tolist() == [label % 3 for label in every.batch.y.tolist()]
+    assert few.source == "cifar10_subset_modulo_3"
+    assert few.text == "8 training images of CIFAR-10 with their labels modulo 3 (cifar10_subset.npz)"
+
+
+def test_noise_where_the_images_do_not_fit(images):
+    space = NB201((1, 4, 4), 10)
     found = probe_inputs(space, 4, seed=0)
     assert found.source == "noise"
     assert "CIFAR-10 does not fit" in found.text

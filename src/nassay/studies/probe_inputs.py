@@ -1,6 +1,7 @@
 """What proxies look at when no task is given: real images where there are some at hand, else noise.
 
 `NASSAY_DATA` names the folder of data; its `images/cifar10_subset.npz` holds CIFAR-10 as (N, H, W, 3) bytes and labels.
+A network of fewer than ten outputs sees the same images, classes merged until there are as many.
 """
 
 import os
@@ -41,7 +42,8 @@ def probe_inputs(space: Space, batch_size: int, seed: int) -> Inputs:
     """Real CIFAR-10 images at the space's resolution where they are at hand and fit, else Gaussian noise.
 
     Args:
-        space: its `input_shape` and `num_outputs` say what fits: three channels, at least ten outputs.
+        space: three channels fit; of fewer than ten outputs each stands for the labels that are equal to it modulo
+            their number.
         batch_size: number of inputs.
         seed: of the choice of images, or of the noise.
 
@@ -50,7 +52,7 @@ def probe_inputs(space: Space, batch_size: int, seed: int) -> Inputs:
     """
     channels, height, width = space.input_shape
     path = images_path()
-    if path is None or channels != 3 or space.num_outputs < CLASSES:
+    if path is None or channels != 3:
         why = "there are no images at hand" if path is None else "CIFAR-10 does not fit the network"
         batch = Batch.noise(space.input_shape, space.num_outputs, batch_size, seed)
         return Inputs(batch, "noise", f"{batch_size} inputs of Gaussian noise with random labels: {why}")
@@ -58,8 +60,9 @@ def probe_inputs(space: Space, batch_size: int, seed: int) -> Inputs:
     rows = torch.randperm(len(x), generator=generator(seed, "images"))[:batch_size]
     chosen = _resized(x[rows], height, width)
     resized = "" if chosen.shape[2:] == x.shape[2:] else f", resized to {height}x{width}"
-    text = f"{batch_size} training images of CIFAR-10 with their labels ({path.name}){resized}"
-    return Inputs(Batch(chosen, y[rows]), path.stem, text)
+    merged = f" modulo {space.num_outputs}" if space.num_outputs < CLASSES else ""
+    text = f"{batch_size} training images of CIFAR-10 with their labels{merged} ({path.name}){resized}"
+    return Inputs(Batch(chosen, y[rows] % space.num_outputs), path.stem + merged.replace(" ", "_"), text)
 
 
 def images_path() -> Path | None:
