@@ -102,6 +102,26 @@ def test_perfect_and_hopeless_accuracies_stay_finite() -> None:
     assert 0 <= model.project([(1, 0.0)], 1) < 0.01
 
 
+def test_small_values_are_told_apart() -> None:
+    """Average precisions from 1 to 50 in ten thousand follow the shape as large values do."""
+    seen = [curve(quality, straight, [1, 2, 4]) for quality in (-9.0, -8.0, -7.0)]
+    model = CurveModel.fit(seen)
+    for quality, points in zip((-9.0, -8.0, -7.0), seen, strict=True):
+        assert points[-1][1] < 0.005
+        assert model.project(points, 30) == pytest.approx(curve(quality, straight, [30])[0][1])
+
+
+def test_points_of_nothing_do_not_bend_the_shape() -> None:
+    late: Curve = [(0.1, 0.0), (0.5, 0.0), *curve(-3.0, straight, [2, 4, 8])]
+    model = CurveModel.fit([late, curve(0.3, straight, [1, 2, 4]), [(1, 0.0), (2, 0.0)]])
+    assert model.project(late, 30) == pytest.approx(curve(-3.0, straight, [30])[0][1])
+    assert model.project([(2, 0.0)], 30) < model.project([(2, 0.001)], 30)
+
+
+def test_networks_that_have_learnt_nothing_yet_are_projected_to_nothing() -> None:
+    assert CurveModel.fit([[(1, 0.0), (2, 0.0)]]).project([(2, 0.0)], 30) == pytest.approx(1e-5)
+
+
 def test_without_a_curve_there_is_no_model() -> None:
     with pytest.raises(ValueError, match="at least one curve"):
         CurveModel.fit([])

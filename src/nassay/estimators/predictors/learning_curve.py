@@ -9,6 +9,9 @@ too small. So all curves are fitted together by one shape and one offset for eac
 and network i is projected from where it stands: logit_i(E_T) = logit_i(E_now) + g(ln E_T) - g(ln E_now). The additive
 form is ours; extrapolating learning curves to compare candidates goes back to Domhan et al. (IJCAI 2015) and Swersky
 et al. (freeze-thaw, arXiv:1406.3896).
+
+An average precision may be a thousandth for long, which is more than nothing. Points of nothing at all have no logit and
+are left out of the fit.
 """
 
 from collections.abc import Sequence
@@ -19,7 +22,7 @@ from scipy.optimize import lsq_linear
 
 KNOTS = 7
 SMOOTHNESS = 0.3  # weight of equal neighbouring slopes against the data
-CLIP = 0.005  # accuracies are kept this far from 0 and 1 before the logit
+LOWEST, HIGHEST = 1e-5, 0.995  # accuracies are kept within these before the logit
 
 Curve = Sequence[tuple[float, float]]  # (epochs, accuracy), at least one point
 
@@ -45,6 +48,9 @@ class CurveModel:
         """
         if not curves:
             raise ValueError("a curve model needs at least one curve")
+        curves = [risen for curve in curves if (risen := [(e, a) for e, a in curve if a > LOWEST])]
+        if not curves:
+            return cls(np.array([0.0, 1.0]), np.zeros(1))
         epochs = np.log([e for curve in curves for e, _ in curve])
         y = _logit([a for curve in curves for _, a in curve])
         owner = np.repeat(np.arange(len(curves)), [len(curve) for curve in curves])
@@ -66,7 +72,7 @@ class CurveModel:
 
 
 def _logit(accuracies: Sequence[float]) -> np.ndarray:
-    p = np.clip(np.asarray(accuracies, dtype=float), CLIP, 1 - CLIP)
+    p = np.clip(np.asarray(accuracies, dtype=float), LOWEST, HIGHEST)
     return np.log(p / (1 - p))
 
 
