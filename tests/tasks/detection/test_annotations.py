@@ -40,6 +40,15 @@ def test_fractions_and_the_files_own_pixels(read) -> None:
     assert read(Box("dog", (20, 10, 60, 40)), size=(80, 40)).y[0, 0].tolist() == [1, 0.25, 0.25, 0.75, 1.0]
 
 
+@pytest.mark.parametrize("size", [(0, 20), (40, 0), (0, 0), (-40, 20), (math.nan, 20)])
+def test_an_image_that_has_no_size_by_its_annotation_is_skipped(read, size: tuple[float, float]) -> None:
+    data = read(GOOD, n=20, size=size)
+    assert len(data.x) == 19
+    assert data.notes[0] == f"1 of 20 annotated images are skipped: 0.png ({size[0]:g}x{size[1]:g} stated)."
+    with pytest.raises(UserError, match=r"1 of 2 annotated images .* stated \(at most 5% are skipped\): 0\.png"):
+        read(GOOD, size=size)
+
+
 @pytest.mark.parametrize(
     ("box", "reason"),
     [

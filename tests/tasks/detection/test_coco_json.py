@@ -50,6 +50,20 @@ def test_a_file_for_each_split(tree: FileTree) -> None:
 
 
 @pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("a.json", "b.json"),
+        ("annotations/instances_train2017.json", "annotations/person_keypoints_train2017.json"),
+        ("train.json", "test.json"),  # there is no images/test/2.png
+    ],
+)
+def test_an_image_in_two_files_is_refused(tree: FileTree, first: str, second: str) -> None:
+    """What is listed twice could be drawn into train and test."""
+    with pytest.raises(UserError, match=rf"{first} and {second} both list images/train/[12]\.png"):
+        read_coco(tree, {first: COCO, second: {**COCO, "images": COCO["images"][::-1]}})
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"images": [{"id": 1}]},

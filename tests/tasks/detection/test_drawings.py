@@ -30,6 +30,13 @@ def test_images_of_any_range_and_without_objects() -> None:
     drawn(np.zeros((1, 8, 8), np.float32), np.empty((0, 5)), np.empty((0, 6)), ())
 
 
+def test_boxes_of_less_than_a_pixel() -> None:
+    """Half a pixel wide, and nothing at the border, as boxes that are cut may be."""
+    thin = np.array([[0, 0.5, 0.5, 0.501, 0.502, 0.9], [0, 1.0, 1.0, 1.0, 1.0, 0.9]])
+    png = drawn(np.zeros((3, 300, 400), np.uint8), thin[:, :5], thin, ("cat",))
+    assert Image.open(io.BytesIO(png)).getpixel((200, 150)) == TRUTH
+
+
 def test_large_images_keep_their_size() -> None:
     png = drawn(np.zeros((3, 300, 400), np.uint8), np.empty((0, 5)), np.array([[0, -0.1, 0, 1.1, 0.01, 1.0]]), ("cat",))
     assert Image.open(io.BytesIO(png)).size == (2 * 400 + GAP, 300)

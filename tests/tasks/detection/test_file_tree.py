@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from nassay.errors import UserError
-from nassay.tasks.detection.file_tree import ImageIndex, file_tree, split_in
+from nassay.tasks.detection.file_tree import ImageIndex, file_tree, split_in, split_of_annotations
 
 
 @pytest.fixture
@@ -74,18 +74,31 @@ def test_a_damaged_member_is_told(archive: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "split"),
     [
-        ("annotations/instances_val2017.json", "validation"),
-        ("train/_annotations.coco.json", "train"),
         ("valid/labels/1.txt", "validation"),
         ("images/Train2017/1.jpg", "train"),
         ("test/val/1.jpg", "validation"),  # the inner folder
+        ("images/test_drive_01.jpg", ""),
+        ("train/test_drive_01.jpg", "train"),
+        ("val.jpg", ""),
+    ],
+)
+def test_the_split_that_folders_speak_of(name: str, split: str) -> None:
+    assert split_in(name) == split
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("annotations/instances_val2017.json", "validation"),
+        ("train/_annotations.coco.json", "train"),
+        ("train/test.json", "train"),
         ("annotations.json", ""),
         ("constraint/retest.json", ""),
         ("TEST.json", "test"),
     ],
 )
-def test_the_split_that_a_name_speaks_of(name: str, split: str) -> None:
-    assert split_in(name) == split
+def test_the_split_that_a_file_of_annotations_speaks_of(name: str, split: str) -> None:
+    assert split_of_annotations(name) == split
 
 
 def test_images_are_found_by_what_annotations_call_them(folder: Path, write_image) -> None:

@@ -86,6 +86,22 @@ def test_arrays_and_boxes_in_pixels() -> None:
         load_boxes((x, [np.array([[1, 10, 5, 30, 20]])]))
 
 
+@pytest.mark.parametrize(
+    ("boxes", "message"),
+    [
+        ([[[0, 0, 4, 4]], []], r"boxes are \(m, 5\) numbers for each image, class and .*, found \(1, 4\)"),
+        ([[[0, 0, 4, 4]] * 5, []], r"found \(5, 4\)"),
+        ([[0, 0, 0, 4, 4], []], r"found \(5,\)"),
+        ([[[0, 0, 0, 4, 4], [0, 0]], []], "cannot be read"),
+        ([[[0, 0, 0, 4, "x"]], []], "cannot be read"),
+        (None, "cannot be read"),
+    ],
+)
+def test_boxes_that_are_none(boxes: object, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load_boxes((np.zeros((2, 3, 20, 40), np.uint8), boxes))
+
+
 def test_what_is_no_source(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no boxes that are known.*found 2 files: images/0\.png, images/1\.png"):
         load_boxes(folder)

@@ -85,6 +85,7 @@ def test_names_in_yaml(folder: Path, text: str, classes: tuple[str, ...]) -> Non
     ("text", "message"),
     [
         ("names: {0: cat, 2: dog}", r"numbered 0, 1, 2, \.\.\., found \[0, 2\]"),
+        ("names: {0: cat, '1': dog}", r"numbered 0, 1, 2, \.\.\., found \[0, '1'\]"),
         ("names: [", r"data\.yaml is not YAML"),
         ("path: x", "no class names"),
         ("!!python/object/apply:os.system ['true']", r"data\.yaml is not YAML"),

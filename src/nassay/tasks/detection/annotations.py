@@ -117,7 +117,9 @@ def _sizes(tree: FileTree, files: Sequence[AnnotatedFile]) -> tuple[dict[int, tu
             continue
         real = None if file.size == (1, 1) else _file_size(tree, file.file)
         stated = file.size or real or (1, 1)
-        if real and abs(stated[0] * real[1] / (stated[1] * real[0]) - 1) > ASPECT_TOLERANCE:
+        if not all(side > 0 for side in stated):
+            wrong.append(f"{file.called} ({stated[0]:g}x{stated[1]:g} stated)")
+        elif real and abs(stated[0] * real[1] / (stated[1] * real[0]) - 1) > ASPECT_TOLERANCE:
             wrong.append(f"{file.called} ({stated[0]:g}x{stated[1]:g} stated, {real[0]}x{real[1]} found)")
         else:
             sizes[i] = stated

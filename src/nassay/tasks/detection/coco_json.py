@@ -1,7 +1,8 @@
 """COCO's json files: images, annotations with bbox (x, y, width, height) in pixels, categories.
 
-One file for all splits or one for each, told by `split_in` (annotations/instances_val2017.json, valid/a.json).
-Images are looked for anywhere in the source by their file_name.
+One file for all splits or one for each, told by its name (annotations/instances_val2017.json, valid/a.json). Images are
+looked for anywhere in the source by their file_name; each is in one json file alone, for else it would be trained on
+and tested on.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any
 
 from nassay.errors import UserError
 from nassay.tasks.detection.annotations import AnnotatedFile, Box, Corners
-from nassay.tasks.detection.file_tree import FileTree, ImageIndex, split_in
+from nassay.tasks.detection.file_tree import FileTree, ImageIndex, split_in, split_of_annotations
 
 KEYS = ("images", "annotations", "categories")
 
@@ -30,28 +31,47 @@ def read_coco(tree: FileTree, contents: dict[str, Any]) -> tuple[list[AnnotatedF
         contents: of the json files, by name.
 
     Raises:
-        UserError: entries without the keys that COCO's have.
+        UserError: entries without the keys that COCO's have, or an image that two files list.
     """
     index = ImageIndex(tree)
-    files: list[AnnotatedFile] = []
+    files: dict[str, list[AnnotatedFile]] = {}
     classes: dict[str, None] = {}
     for name, content in contents.items():
         try:
             labels = {c["id"]: str(c["name"]) for c in content["categories"]}
-            boxes = _boxes(content["annotations"], labels)
-            split = split_in(name)
-            for image in content["images"]:
-                called = str(image["file_name"])
-                file = index.find(called, split)
-                size = (float(image["width"]), float(image["height"])) if image.get("width") else None
-                files.append(AnnotatedFile(file, called, tuple(boxes[image["id"]]), size, split or split_in(called)))
+            files[name] = _files(index, split_of_annotations(name), content, labels)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(
                 f"{tree.name}: {name} is not as COCO's files are: {type(error).__name__} {error}. Images have id and "
                 "file_name, categories id and name, annotations image_id, category_id and bbox."
             ) from error
         classes.update(dict.fromkeys(labels[i] for i in sorted(labels)))
-    return files, tuple(classes)
+    _check_listed_once(tree, files)
+    return [file for found in files.values() for file in found], tuple(classes)
+
+
+def _files(index: ImageIndex, split: str, content: Any, labels: dict[Any, str]) -> list[AnnotatedFile]:
+    """The annotated files of one json."""
+    boxes = _boxes(content["annotations"], labels)
+    files = []
+    for image in content["images"]:
+        called = str(image["file_name"])
+        size = (float(image["width"]), float(image["height"])) if image.get("width") else None
+        found = index.find(called, split)
+        files.append(AnnotatedFile(found, called, tuple(boxes[image["id"]]), size, split or split_in(called)))
+    return files
+
+
+def _check_listed_once(tree: FileTree, files: dict[str, list[AnnotatedFile]]) -> None:
+    """No image is listed by two jsons, such as COCO's instances and person_keypoints."""
+    listed: dict[str | None, str] = {}
+    for name, found in files.items():
+        for file in found:
+            if file.file and listed.setdefault(file.file, name) != name:
+                raise UserError(
+                    f"{tree.name}: {listed[file.file]} and {name} both list {file.file}, so it could be trained on and "
+                    "tested on. Take one of the two files away, or the image out of one."
+                )
 
 
 def _boxes(annotations: Sequence[Any], labels: dict[Any, str]) -> dict[Any, list[Box]]:

@@ -53,7 +53,7 @@ def _box(image: Image.Image, corners: Sequence[float], text: str, colour: tuple[
     draw = ImageDraw.Draw(image)
     width, height = image.size
     x1, y1, x2, y2 = (c * side for c, side in zip(corners, (width, height, width, height), strict=True))
-    draw.rectangle((x1, y1, x2 - 1, y2 - 1), outline=colour, width=2)
+    draw.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=colour, width=2)
     font = ImageFont.load_default(11)
     x, y = max(0.0, min(x1, width - draw.textlength(text, font=font) - 2)), max(0.0, y1 - 13)
     draw.rectangle(draw.textbbox((x + 1, y), text, font=font), fill=colour)

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import zipfile
 import zlib
 from collections import defaultdict
@@ -96,18 +97,22 @@ def _visible(names: list[str]) -> tuple[str, ...]:
 
 
 def split_in(name: str) -> str:
-    """The split that a file's relative name speaks of, or "".
+    """The split that a file's folders speak of, the innermost first, or "".
 
-    A folder of that name (train, val, valid, validation, test, also val2017), or else the file's own name, as in
-    instances_train2017.json.
+    Folders called train, val, valid, validation or test, also val2017. The file's own name says nothing:
+    test_drive_01.jpg may be for training.
     """
-    path = PurePosixPath(name)
-    words = [*reversed(path.parts[:-1]), *path.stem.replace("-", "_").replace(".", "_").split("_")]
-    for word in words:
-        found = SPLIT_ALIASES.get(word.lower().rstrip("0123456789"))
-        if found:
-            return found
-    return ""
+    return _first_split(list(reversed(PurePosixPath(name).parts[:-1])))
+
+
+def split_of_annotations(name: str) -> str:
+    """The split of a file that annotates many images: by its folders, else by its name (instances_train2017.json)."""
+    return split_in(name) or _first_split(re.split(r"[-._]", PurePosixPath(name).stem))
+
+
+def _first_split(words: list[str]) -> str:
+    found = (SPLIT_ALIASES.get(word.lower().rstrip("0123456789")) for word in words)
+    return next((split for split in found if split), "")
 
 
 class ImageIndex:

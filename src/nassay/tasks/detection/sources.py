@@ -82,11 +82,24 @@ def _found(tree: FileTree) -> str:
 def _from_arrays(images: Any, boxes: Any) -> BoxData:
     """Images and for each (m, 5) rows of class and corners in pixels; rows of class -1 are left out."""
     x, notes = to_nchw(as_numpy(images), "arrays")
-    found = [np.asarray(as_numpy(b), dtype=np.float64).reshape(-1, 5) for b in boxes]
-    found = [b[b[:, 0] >= 0] for b in found]
+    found = _rows(boxes)
     if len(found) != len(x) or not any(map(len, found)):
         raise UserError(f"arrays: there must be boxes for each of {len(x)} images, found {len(found)} lists of boxes.")
     height, width = x.shape[2:]
     classes = tuple(str(i) for i in range(int(max(b[:, 0].max() for b in found if len(b))) + 1))
     fractions = [b / np.array([1, width, height, width, height]) for b in found]
     return BoxData(with_image_dtype(x, "arrays"), padded(fractions), classes, "arrays", notes=tuple(notes))
+
+
+def _rows(boxes: Any) -> list[np.ndarray]:
+    """(m, 5) of each image, without the rows of class -1; an empty list is no rows."""
+    try:
+        found = [np.asarray(as_numpy(b), dtype=np.float64) for b in boxes]
+    except (TypeError, ValueError) as error:
+        raise UserError(f"arrays: boxes are (m, 5) numbers for each image, and cannot be read: {error}.") from error
+    wrong = [b.shape for b in found if b.size and (b.ndim != 2 or b.shape[1] != 5)]
+    if wrong:
+        raise UserError(
+            f"arrays: boxes are (m, 5) numbers for each image, class and x1, y1, x2, y2 in pixels, found {wrong[0]}."
+        )
+    return [b[b[:, 0] >= 0] for b in (b.reshape(-1, 5) for b in found)]

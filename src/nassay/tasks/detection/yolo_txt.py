@@ -89,7 +89,7 @@ def _names(tree: FileTree, name: str) -> tuple[str, ...] | None:
         raise UserError(f"{tree.name}: {name} is not YAML: {error}.") from error
     names = content.get("names") if isinstance(content, dict) else None
     if isinstance(names, dict):
-        if sorted(names) != list(range(len(names))):
-            raise UserError(f"{tree.name}: the names in {name} must be numbered 0, 1, 2, ..., found {sorted(names)}.")
+        if set(names) != set(range(len(names))):
+            raise UserError(f"{tree.name}: the names in {name} must be numbered 0, 1, 2, ..., found {list(names)}.")
         names = [names[i] for i in range(len(names))]
     return tuple(map(str, names)) if isinstance(names, list) and names else None
