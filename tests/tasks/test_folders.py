@@ -91,6 +91,20 @@ def test_a_class_whose_images_are_all_broken_is_gone(class_folder: Path, write_i
     assert data.classes == ("cat", "dog")
     assert np.bincount(data.y).tolist() == [4, 44]
     assert f"{Path('ape/1.jpg')} (" in data.notes[0]
+    assert data.notes[1:] == ("data: classes without an image are left out: ape.",)
+
+
+def test_a_class_folder_without_images_is_told(class_folder: Path) -> None:
+    (class_folder / "eel").mkdir()
+    (class_folder / "ape").mkdir()
+    assert read_folder(class_folder).notes == ("data: classes without an image are left out: ape, eel.",)
+
+
+def test_a_class_that_another_split_has_is_there(tmp_path: Path, write_image) -> None:
+    for name in ("train/a/1.png", "train/b/1.png", "test/a/1.png"):
+        write_image(f"data/{name}")
+    (tmp_path / "data" / "test" / "b").mkdir()
+    assert read_folder(tmp_path / "data").notes == ()
 
 
 def test_a_shape_is_passed_on(class_folder: Path) -> None:

@@ -35,6 +35,14 @@ def test_splits_spaces_case_and_a_byte_order_mark(manifest) -> None:
     assert data.y.tolist() == [0, 1, 0]
 
 
+def test_a_class_whose_images_are_all_broken_is_told(manifest, tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"broken")
+    lines = ["1.png,cat", "sub/2.png,dog"] * 10
+    data = read_manifest(manifest("\n".join(["path,label", *lines, "broken.png,eel"])))
+    assert data.classes == ("cat", "dog")
+    assert data.notes[-1] == "list.csv: classes without an image are left out: eel."
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -4,6 +4,7 @@ The layout rule: (N, H, W) is grey. In four dimensions the channel is axis 1 or 
 smaller; axis 1 if they are equal. The notes say so where that is a guess: both are at most 16, or neither is.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,14 @@ def from_arrays(
         raise UserError(f"{name}: there must be one label for each image, found {len(images)} and {len(labels)}.")
     indices, found, class_notes = encode_labels(labels, classes, name)
     all_notes = (*notes, *layout_notes, *class_notes)
-    if split is None:
-        split = np.full(len(images), "", dtype="U10")
-    return ImageData(with_image_dtype(images, name), indices, found, name, split=split, notes=all_notes)
+    return ImageData(
+        with_image_dtype(images, name),
+        indices,
+        found,
+        name,
+        split=split,  # type: ignore[arg-type]
+        notes=all_notes,
+    )
 
 
 def as_numpy(values: Any) -> np.ndarray:
@@ -129,5 +135,9 @@ def encode_labels(
     if outside:
         raise UserError(f"{name}: there are {len(classes)} class names, but also the labels {first_few(outside)}.")
     absent = [label for i, label in enumerate(classes) if i not in values]
-    notes = [f"{name}: classes without an image are left out: {first_few(absent)}."] if absent else []
-    return indices.astype(np.int64), tuple(str(classes[int(value)]) for value in values), notes
+    return indices.astype(np.int64), tuple(str(classes[int(value)]) for value in values), absent_note(name, absent)
+
+
+def absent_note(name: str, absent: Sequence[str]) -> list[str]:
+    """The note on classes that a source names and no image of it has, if there are any."""
+    return [f"{name}: classes without an image are left out: {first_few(absent)}."] if absent else []

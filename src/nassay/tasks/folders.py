@@ -6,7 +6,7 @@ counted and named.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from nassay.errors import UserError
-from nassay.tasks.arrays import encode_labels
+from nassay.tasks.arrays import absent_note, encode_labels
 from nassay.tasks.decoding import decode_images
 from nassay.tasks.image_data import SPLIT_ALIASES, ImageData, first_few
 from nassay.tasks.resizing import Shape
@@ -47,7 +47,9 @@ def read_folder(folder: Path, *, shape: Shape | None = None) -> ImageData:
     """
     files: list[LabelledFile] = []
     others: list[str] = []
+    classes: set[str] = set()
     for class_folder, split in _class_folders(folder, others):
+        classes.add(class_folder.name)
         for path in visible_files(class_folder):
             if is_image(path):
                 files.append(LabelledFile(path, class_folder.name, split))
@@ -60,11 +62,17 @@ def read_folder(folder: Path, *, shape: Shape | None = None) -> ImageData:
         )
     _check_classes(folder, files)
     notes = (f"{len(others)} files that are not used: {first_few(sorted(others))}.",) if others else ()
-    return read_files(files, name=folder.resolve().name, root=folder, shape=shape, notes=notes)
+    return read_files(files, name=folder.resolve().name, root=folder, shape=shape, classes=classes, notes=notes)
 
 
 def read_files(
-    files: list[LabelledFile], *, name: str, root: Path, shape: Shape | None, notes: tuple[str, ...] = ()
+    files: list[LabelledFile],
+    *,
+    name: str,
+    root: Path,
+    shape: Shape | None,
+    classes: Iterable[str] = (),
+    notes: tuple[str, ...] = (),
 ) -> ImageData:
     """Decode labelled image files.
 
@@ -73,6 +81,7 @@ def read_files(
         name: what the source is called.
         root: folder that the messages name the files from.
         shape: (C, H, W) to convert to; None for the rule of `decoding`.
+        classes: that the source has, perhaps without a file.
         notes: what was done before.
 
     Raises:
@@ -81,14 +90,15 @@ def read_files(
     openers = [partial(Image.open, file.path, formats=FORMATS) for file in files]
     decoded = decode_images(openers, [os.path.relpath(file.path, root) for file in files], shape=shape)
     kept = [files[i] for i in decoded.kept]
-    y, classes, _ = encode_labels(np.array([file.label for file in kept]), None, name)
+    y, found, _ = encode_labels(np.array([file.label for file in kept]), None, name)
+    absent = sorted({*classes, *(file.label for file in files)} - set(found))
     return ImageData(
         decoded.x,
         y,
-        classes,
+        found,
         name,
         split=np.array([file.split for file in kept], dtype="U10"),
-        notes=(*notes, *decoded.notes),
+        notes=(*notes, *decoded.notes, *absent_note(name, absent)),
         preprocessing=decoded.preprocessing,
     )
 

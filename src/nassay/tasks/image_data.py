@@ -44,10 +44,7 @@ class ImageData:
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.split is None:
-            object.__setattr__(self, "split", np.full(len(self.y), "", dtype="U10"))
-        if not self.preprocessing:
-            object.__setattr__(self, "preprocessing", describe_input(self.x))
+        fill_in(self)
         check_images(self.name, self.x)
         self._check_labels()
 
@@ -69,6 +66,20 @@ class ImageData:
                 f"{self.name}: labels must be 0..{len(self.classes) - 1}, each present, "
                 f"found {present[:10].tolist()} for {len(self.classes)} classes."
             )
+
+
+def fill_in(data: Any, texts: Sequence[str] = ("split",)) -> None:
+    """What a source doesn't say, in its frozen data: "" for each image, and `describe_input` of the images.
+
+    Args:
+        data: a dataclass with x and preprocessing as `ImageData` has them.
+        texts: names of its fields that have a text for each image.
+    """
+    for name in texts:
+        if getattr(data, name) is None:
+            object.__setattr__(data, name, np.full(len(data.x), "", dtype="U10"))
+    if not data.preprocessing:
+        object.__setattr__(data, "preprocessing", describe_input(data.x))
 
 
 def check_images(name: str, x: np.ndarray) -> None:

@@ -1,10 +1,12 @@
 """Labelled images from wherever the user keeps them."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 from torch.utils.data import Dataset
 
 from nassay.errors import UserError
@@ -69,12 +71,16 @@ def _from_path(path: Path, shape: Shape | None) -> ImageData:
     )
 
 
-def conformed(data: D, shape: Shape | None) -> D:
+def conformed(
+    data: D, shape: Shape | None, *, how: str = "bilinear", **others: Callable[[np.ndarray, Shape], np.ndarray]
+) -> D:
     """The data with images converted to `shape` (C, H, W), and a note that says so.
 
     Args:
         data: a dataclass with x, notes and preprocessing as `ImageData` has them.
         shape: None to leave everything as it is.
+        how: the note's word for it.
+        others: for fields that go with the images, what converts them to the shape, too.
     """
     found = data.x.shape[1:]
     if shape is None or found == shape:
@@ -82,10 +88,11 @@ def conformed(data: D, shape: Shape | None) -> D:
     resize = "bilinear with antialiasing, the whole image" if found[1:] != shape[1:] else "none"
     facts = dict(zip(("channels", "height", "width"), shape, strict=True))
     before, after = ("x".join(map(str, numbers)) for numbers in (found, shape))
-    note = f"All images are converted from {before} to {after} (channels x height x width), bilinear."
+    note = f"All images are converted from {before} to {after} (channels x height x width), {how}."
     return replace(
         data,
         x=conform(data.x, shape),
+        **{name: convert(getattr(data, name), shape) for name, convert in others.items()},
         notes=(*data.notes, note),
         preprocessing={**data.preprocessing, **facts, "resize": resize},
     )

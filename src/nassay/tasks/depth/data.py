@@ -13,7 +13,7 @@ import numpy as np
 
 from nassay.errors import UserError
 from nassay.tasks.arrays import as_numpy, to_nchw, with_image_dtype
-from nassay.tasks.image_data import check_images, check_splits, describe_input
+from nassay.tasks.image_data import check_images, check_splits, fill_in
 
 MILLIMETRE = 1e-3
 
@@ -46,11 +46,7 @@ class DepthData:
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("scene", "split"):
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, np.full(len(self.x), "", dtype="U10"))
-        if not self.preprocessing:
-            object.__setattr__(self, "preprocessing", describe_input(self.x))
+        fill_in(self, ("scene", "split"))
         self._check()
 
     def _check(self) -> None:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,8 @@ from nassay.tasks.depth.archive import read_archive
 from nassay.tasks.depth.data import DepthData, from_arrays, nearest
 from nassay.tasks.depth.files import read_folder
 from nassay.tasks.depth.stereo import stereo
-from nassay.tasks.image_data import describe_input
-from nassay.tasks.resizing import Shape, check_shape, conform
+from nassay.tasks.images import conformed
+from nassay.tasks.resizing import Shape, check_shape
 
 EMBEDDED: dict[str, Callable[[], DepthData]] = {"stereo": stereo}
 
@@ -63,20 +62,5 @@ def _from_path(path: Path, shape: Shape | None, scale: float | None) -> DepthDat
 
 def _conformed(data: DepthData, shape: Shape | None) -> DepthData:
     """The data with images and depth converted to `shape`, and a note that says so."""
-    found = data.x.shape[1:]
-    if shape is None or found == shape:
-        return data
-    before, after = ("x".join(map(str, numbers)) for numbers in (found, shape))
-    x = conform(data.x, shape)
-    resize = "bilinear with antialiasing, the whole image" if found[1:] != shape[1:] else "none"
-    return replace(
-        data,
-        x=x,
-        depth=nearest(data.depth, shape[1:]),
-        notes=(
-            *data.notes,
-            f"All images are converted from {before} to {after} (channels x height x width), bilinear; depth by the "
-            "nearest pixel.",
-        ),
-        preprocessing=describe_input(x, mode=str(data.preprocessing["mode"]), resize=resize),
-    )
+    how = "bilinear; depth by the nearest pixel"
+    return conformed(data, shape, how=how, depth=lambda depth, to: nearest(depth, to[1:]))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nassay.errors import UserError
-from nassay.tasks.image_data import check_images, check_splits, describe_input
+from nassay.tasks.image_data import check_images, check_splits, fill_in
 
 NO_OBJECT = -1.0
 
@@ -38,10 +38,7 @@ class BoxData:
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.split is None:
-            object.__setattr__(self, "split", np.full(len(self.x), "", dtype="U10"))
-        if not self.preprocessing:
-            object.__setattr__(self, "preprocessing", describe_input(self.x))
+        fill_in(self)
         check_images(self.name, self.x)
         check_splits(self.name, self.split, len(self.x))
         self._check_boxes()
