@@ -3,7 +3,8 @@
 For every seed, `nassay search --task depth` runs with NetAdaptV2 (space `bypass`) and with the cascade (space `mobile`)
 on the frames of a depth camera, test frames the last of each scene. Every run trains its winner, and a reference that
 was not searched: the widest network of the MobileNetV2 layout whose measured latency keeps the same limit, for the same
-training seconds. Finished runs are kept and not repeated, an interrupted one is continued.
+training seconds. Finished runs are kept and not repeated, an interrupted one is continued. What failed is named below
+the table, with the last line that it said.
 
     python benchmarks/depth.py --work runs/depth --minutes 10 --max-latency-ms 8 --seeds 0 1 2
 
@@ -40,44 +41,58 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--table-only", action="store_true", help="only write the table of what is there")
     arguments = parser.parse_args()
+    reasons: dict[str, str] = {}
     if not arguments.table_only:
         if not arguments.data.exists():
             parser.error(f"{arguments.data} is not there. Set NASSAY_DATA or give --data.")
         for seed in arguments.seeds:
             for strategy in STRATEGIES:
-                run(arguments, strategy, seed)
-    write_table(arguments)
+                reason = run(arguments, strategy, seed)
+                if reason is not None:
+                    reasons[f"{strategy}, seed {seed}"] = reason
+                    print(f"{strategy}, seed {seed}: {reason}", file=sys.stderr)
+    write_table(arguments, reasons)
 
 
 def folder_of(arguments: argparse.Namespace, strategy: str, seed: int) -> Path:
-    """Where one run lies; another limit or budget is another run."""
-    folder: Path = arguments.work / f"{strategy}-{arguments.max_latency_ms:g}ms-{arguments.minutes:g}min-{seed}"
+    """Where one run lies; other data, another limit or budget is another run."""
+    settings = f"{arguments.data.stem}-{arguments.max_latency_ms:g}ms-{arguments.minutes:g}min"
+    folder: Path = arguments.work / f"{strategy}-{settings}-{seed}"
     return folder
 
 
-def run(arguments: argparse.Namespace, strategy: str, seed: int) -> None:
-    """One search; the same command continues or keeps what is there."""
+def run(arguments: argparse.Namespace, strategy: str, seed: int) -> str | None:
+    """One search, or why it failed; the same command continues or keeps what is there."""
     command = [
         *(sys.executable, "-m", "nassay", "search", str(arguments.data), "--task", "depth", "--strategy", strategy),
         *("--minutes", f"{arguments.minutes:g}", "--max-latency-ms", f"{arguments.max_latency_ms:g}"),
         *("--seed", str(seed), "--out", str(folder_of(arguments, strategy, seed)), "--json"),
     ]
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode == 0:
+        return None
+    said = done.stderr.strip().splitlines()
+    return said[-1] if said else f"exit code {done.returncode}"
 
 
-def write_table(arguments: argparse.Namespace) -> None:
-    """One row a run, then the paired differences with their interval over seeds."""
+def write_table(arguments: argparse.Namespace, reasons: dict[str, str]) -> None:
+    """One row a run, then the paired differences with their interval over seeds, and what failed with its reason."""
     runs = []
+    failed = {}
     for strategy in STRATEGIES:
         for seed in arguments.seeds:
             path = folder_of(arguments, strategy, seed) / "summary.json"
-            if path.exists() and (summary := json.loads(path.read_text()))["status"] == "finished":
+            summary = json.loads(path.read_text()) if path.exists() else {"status": "not run"}
+            if summary["status"] == "finished":
                 runs.append({"strategy": strategy, "seed": seed, **facts(summary)})
+            else:
+                name = f"{strategy}, seed {seed}"
+                failed[name] = reasons.get(name, summary["status"])
     command = (
         f"python benchmarks/depth.py --minutes {arguments.minutes:g} --max-latency-ms {arguments.max_latency_ms:g} "
         f"--seeds {' '.join(map(str, arguments.seeds))}"
     )
-    document: dict[str, Any] = {"command": command, "data": arguments.data.name, "runs": runs}
+    document: dict[str, Any] = {"command": command, "data": arguments.data.name, "runs": runs, "failed": failed}
     document["constant"] = constant(arguments.data) if runs else None
     document["differences"] = {strategy: difference(runs, strategy) for strategy in STRATEGIES}
     RESULTS.mkdir(exist_ok=True)
@@ -145,6 +160,9 @@ def markdown(document: dict[str, Any]) -> str:
         ]
     lines += ["", "Winner minus reference in delta1, paired over seeds:", ""]
     lines += [f"- {strategy}: {words(found)}" for strategy, found in document["differences"].items()]
+    if document["failed"]:
+        lines += ["", "Left out, for they did not finish:", ""]
+        lines += [f"- {name}: {reason}" for name, reason in document["failed"].items()]
     return "\n".join(lines) + "\n"
 
 
