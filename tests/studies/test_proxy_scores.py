@@ -132,12 +132,20 @@ def test_an_interrupt_loses_nothing_finished(cells, ledger, monkeypatch):
     assert sum(len(job["choices"]) for job in workers.jobs) == len(sample.distinct) - 3 * proxy_scores.JOB
 
 
-def test_a_job_that_kills_its_workers_is_a_reason(cells, ledger):
+def test_a_job_that_kills_its_workers_is_a_reason_until_it_is_tried_again(cells, ledger):
     sample = draw("nasbench201", "cifar10", 6, 0)
     scores = Scores(ledger, sample, ["total"], "noise", SETTINGS)
-    pay(scores, Formula(dies=lambda job: True))
+    first = sample.distinct[0].choices
+    _, heard = pay(scores, Formula(dies=lambda job: list(first) in job["choices"]))
+    assert heard[-1] == (len(sample.distinct),) * 2
     columns = scores.read()
-    assert columns.known.all()
-    assert np.isnan(columns.values).all()
-    (reason,) = columns.reasons["total"]
-    assert "killed 3 times" in reason
+    lost = min(proxy_scores.JOB, len(sample.distinct))
+    assert columns.known[0].tolist() == [False] * lost + [True] * (len(sample.distinct) - lost)
+    assert np.isnan(columns.values[0]).tolist() == (~columns.known[0]).tolist()
+    assert columns.reasons == {"total": {proxy_scores.LOST: lost}}
+    assert "killed 3 times" in proxy_scores.LOST
+
+    workers, _ = pay(scores)
+    assert [tuple(c) for job in workers.jobs for c in job["choices"]] == [a.choices for a in sample.distinct[:lost]]
+    assert scores.read().known.all()
+    assert scores.read().reasons == {}

@@ -21,6 +21,7 @@ from nassay.studies.ledger import Key, Ledger
 
 JOB, WINDOW = 4, 64  # architectures of a job; jobs that are made at a time
 PHASE = "score"
+LOST = f"its worker process was killed {ATTEMPTS} times (out of memory?); the same command tries again"
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Columns:
         values: (names, networks) values, NaN where there is none.
         known: (names, networks) whether it was paid for, with a value or not.
         seconds: by name, the sum over networks.
-        reasons: by name, how often a reason stood in place of a value.
+        reasons: by name, how often a reason stood in place of a value; `LOST` for what was not paid for.
     """
 
     names: tuple[str, ...]
@@ -140,10 +141,15 @@ class Scores:
                 found.reasons.setdefault(name, Counter())[reason or ""] += 1
             else:
                 found.values[i, j] = value
+        for name, lost in zip(self._names, (~found.known).sum(1), strict=True):
+            if lost:
+                found.reasons.setdefault(name, Counter())[LOST] = int(lost)
         return found
 
     def pay(self, executor: Callable[[], Executor], progress: Callable[[int, int], None]) -> None:
         """Have what is missing computed; every finished job is in the ledger before the next is counted.
+
+        A job that its workers did not survive leaves nothing there, so that it is tried again the next time.
 
         Args:
             executor: makes the workers, where anything is missing.
@@ -156,7 +162,8 @@ class Scores:
         jobs = self._jobs(known)
         while window := list(islice(jobs, WINDOW)):
             for index, answer in executor().run([self._specification(job) for job in window]):
-                self._ledger.add(self._rows(window[index], answer), PHASE)
+                if answer is not None:
+                    self._ledger.add(self._rows(window[index], answer), PHASE)
                 done += len(window[index][1])
                 progress(done, total)
 
@@ -181,12 +188,8 @@ class Scores:
         }
 
     def _rows(self, job: tuple[tuple[str, ...], list[int]], answer: Any) -> Iterator[tuple[Key, Estimate]]:
-        """What the ledger keeps of an answer; None is that of a job which its workers did not survive."""
+        """What the ledger keeps of an answer."""
         names, indices = job
         for place, j in enumerate(indices):
             for name in names:
-                if answer is None:
-                    estimate = Estimate.failed(f"the worker process was killed {ATTEMPTS} times (out of memory?)")
-                else:
-                    estimate = Estimate(**answer[place][name])
-                yield (self._texts[j], name, self._fidelity), estimate
+                yield (self._texts[j], name, self._fidelity), Estimate(**answer[place][name])
