@@ -53,6 +53,25 @@ def test_the_list_for_people(nassay: Nassay, tmp_path: Path, monkeypatch: pytest
     assert "nasbench_only108.tfrecord" in out
 
 
+def test_a_damaged_table_does_not_hide_the_others(
+    nassay: Nassay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NASSAY_DATA", str(tmp_path))
+    (tmp_path / "tables").mkdir()
+    for name in ("nasbench_macro.parquet", "transnasbench101.parquet"):
+        (tmp_path / "tables" / name).write_bytes(b"PAR1 cut off")
+    code, out, _ = nassay("data", "list", "--json")
+    found = {row["name"]: row for row in json.loads(out)}
+    assert code == 0
+    assert found["embedded"]["rows"] == 1011
+    for name in ("nasbench_macro", "transnas_micro", "transnas_macro"):
+        assert found[name]["rows"] is None
+        assert found[name]["path"].startswith(str(tmp_path))
+    code, out, _ = nassay("data", "list")
+    assert code == 0
+    assert out.count("damaged") == 3
+
+
 def test_the_report_as_json_and_the_folder_by_option(nassay: Nassay, source: Path, tmp_path: Path) -> None:
     code, out, _ = nassay("data", "import", "nasbench_macro", source, "--out", tmp_path / "here", "--json")
     assert code == 0
@@ -66,6 +85,7 @@ def test_the_report_as_json_and_the_folder_by_option(nassay: Nassay, source: Pat
         (("nasbench_makro", "macro.json"), "Did you mean nasbench_macro"),
         (("nasbench_macro", "absent.json"), "There is no absent.json"),
         (("nds", "macro.json"), "not laid out like NDS"),
+        (("nasbench101", "."), "cannot be read"),
     ],
 )
 def test_bad_input_is_one_message_and_code_two(

@@ -43,7 +43,10 @@ def import_(
 
 
 def known_tables() -> list[dict[str, Any]]:
-    """Name, file, rows and origin of every tabular benchmark, JSON-ready; no path and rows where it is absent."""
+    """Name, file, rows and origin of every tabular benchmark, JSON-ready.
+
+    No path and no rows where it is absent, no rows where its file is damaged.
+    """
     from nassay.estimators.tables.base import tables
     from nassay.estimators.tables.importers import importers
 
@@ -69,16 +72,15 @@ def known_tables() -> list[dict[str, Any]]:
 
 
 def _here(table: Any) -> tuple[Path | None, int | None]:
-    """The file of a table and its number of rows, if it is there."""
-    from pyarrow import parquet
-
+    """The file of a table if it is there, and its number of rows if it can be read."""
     from nassay.errors import UserError
 
+    path: Path | None = None
     try:
         path = table.locate()
+        return path, table.rows_here()
     except UserError:
-        return None, None
-    return path, parquet.read_metadata(path).num_rows
+        return path, None
 
 
 def _print_tables(found: list[dict[str, Any]]) -> None:
@@ -92,7 +94,8 @@ def _print_tables(found: list[dict[str, Any]]) -> None:
         table.add_column(heading, overflow="fold", justify="right" if heading == "rows here" else "left")
     for row in found:
         release = f"{row['official']}\n{row['found_at']}" if row["official"] else "part of nassay"
-        rows = "none" if row["rows"] is None else f"{row['rows']:,}"
+        absent = "none" if row["path"] is None else "damaged file"
+        rows = absent if row["rows"] is None else f"{row['rows']:,}"
         table.add_row(*map(Text, (row["name"], row["summary"], rows, row["import_as"] or "", release)))
     console = wide_console()
     console.print(table)
@@ -111,9 +114,10 @@ def _print_report(report: dict[str, Any]) -> None:
     whole = "" if expected is None else f" of {expected:,} in the complete release"
     console.print(Text(f"{report['table']}: {report['rows']:,} rows{whole}"))
     console.print(Text(f"SHA-256 of the source: {report['sha256']} ({report['checksum']})"))
-    table = Table(title="Columns of numbers", title_justify="left")
+    table = Table(title="Columns of numbers, and what is missing", title_justify="left")
     for heading in ("column", "smallest", "largest", "missing"):
         table.add_column(heading, justify="left" if heading == "column" else "right")
-    for name, (low, high) in report["ranges"].items():
+    for name in {**report["ranges"], **report["missing"]}:
+        low, high = report["ranges"].get(name, (None, None))
         table.add_row(Text(name), digits(low, 5), digits(high, 5), f"{report['missing'].get(name, 0):,}")
     console.print(table)

@@ -43,6 +43,15 @@ def test_errors_become_accuracies_and_equal_networks_their_mean(table: Table) ->
         table.values("ResNet_lr-wd_in", epochs=4)
 
 
+def test_measurements_are_those_of_the_families_of_an_architecture_s_space(table: Table) -> None:
+    space = table.space("ResNet_lr-wd_in")
+    network = space.from_string(NET)
+    found = table.measurements(network)
+    assert {m.series.dataset for m in found} == {"ResNet_lr-wd_in"}
+    assert [(m.value, m.rows) for m in found if m.series.epochs == 3] == [(100 - 38.0, 2)]
+    assert found == table.measurements(network, "ResNet_lr-wd_in")
+
+
 def test_every_family_of_the_published_table(published: Path) -> None:
     if not (published / "nds_imagenet_and_reruns.parquet").is_file():
         pytest.skip(f"{published}/nds_imagenet_and_reruns.parquet is missing")

@@ -7,6 +7,7 @@ import pytest
 from pyarrow import parquet
 
 from nassay.estimators.tables import open_table
+from nassay.estimators.tables.base import tables
 
 # "Global best" in tables 3 and 4 of arXiv:2105.11871; losses there are positive.
 BEST = {
@@ -61,6 +62,15 @@ def test_the_two_spaces_are_kept_apart_and_the_unit_is_named(tmp_path: Path) -> 
     assert list(macro.values("room_layout").values()) == [-0.6]
     assert list(macro.values("room_layout", "test").values()) == [-0.65]
     assert micro.metric("room_layout") == ("negative_loss", "loss")
+
+
+def test_only_its_own_rows_of_the_file_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tables").mkdir()
+    columns = {"space": ["micro", "macro", "micro"], "arch_str": ["a", "b", "c"]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "tables" / "transnasbench101.parquet")
+    monkeypatch.setenv("NASSAY_DATA", str(tmp_path))
+    counted = {name: tables[name].target.rows_here() for name in ("transnas_micro", "transnas_macro")}
+    assert counted == {"transnas_micro": 2, "transnas_macro": 1}
 
 
 def test_published_scores_name_macro_structures_with_and_without_zeros(tmp_path: Path) -> None:

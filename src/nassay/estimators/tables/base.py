@@ -16,7 +16,7 @@ import pyarrow
 from pyarrow import compute
 
 from nassay.errors import UserError
-from nassay.estimators.tables.files import column_names, find_file, read_columns
+from nassay.estimators.tables.files import column_names, find_file, read_columns, row_count
 from nassay.estimators.tables.published import Scores, rows_of, scores_of
 from nassay.estimators.tables.series import COSTS, QUALITY, Measurement, Series
 from nassay.registry import Registry, unknown_name
@@ -62,6 +62,15 @@ class Table(ABC):
             UserError: it is not there; the text says what to do.
         """
         return find_file(cls.files, folder)
+
+    @classmethod
+    def rows_here(cls) -> int:
+        """How many rows of the table's file, in the default folder, are this table's.
+
+        Raises:
+            UserError: the file is not there, or is damaged.
+        """
+        return row_count(cls.locate())
 
     # What a table must say
 
@@ -162,15 +171,30 @@ class Table(ABC):
         return self._combined(found, merge=merge)
 
     def measurements(self, architecture: Architecture, dataset: str | None = None) -> list[Measurement]:
-        """Everything the table holds of an architecture on a data set, or on all of them; empty if it has no row."""
+        """Everything the table holds of an architecture on a data set, or on all of them; empty if it has no row.
+
+        Raises:
+            UserError: no such data set, or it is one of another space than the architecture's.
+        """
         found = []
-        for name in self.datasets if dataset is None else (self.dataset(dataset),):
+        for name in self._datasets_of(architecture.space) if dataset is None else [self.dataset(dataset)]:
             rows = self._index(name, True).get(self.space(name).canonical(architecture), [])
             cells = self._rows(name, [s.column for s in self.series(name)]).take(rows) if rows else None
             for series in self.series(name) if cells else ():
                 values = self._column(series, cells)
                 if np.isfinite(values).any():
                     found.append(Measurement(series, float(np.nanmean(values)), int(np.isfinite(values).sum())))
+        return found
+
+    def _datasets_of(self, space: str) -> list[str]:
+        """The data sets whose networks are of a space; those whose space is not built here are of none."""
+        found = []
+        for name in self.datasets:
+            try:
+                of_it = self.space(name).name == space
+            except UserError:
+                continue
+            found += [name] * of_it
         return found
 
     def published_scores(self, dataset: str | None = None, *, merge: bool = True) -> dict[str, Scores]:

@@ -52,6 +52,18 @@ def read_columns(path: Path, columns: Sequence[str] | None = None) -> pyarrow.Ta
         raise UserError(f"{path} cannot be read as a Parquet table: {error}") from error
 
 
+def row_count(path: Path) -> int:
+    """Number of rows of a Parquet file.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    try:
+        return int(parquet.read_metadata(path).num_rows)
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowException, OSError) as error:
+        raise UserError(f"{path} cannot be read as a Parquet table: {error}") from error
+
+
 def column_names(path: Path) -> list[str]:
     """Names of the columns of a Parquet file.
 

@@ -48,6 +48,27 @@ def test_values_out_of_range_leave_no_table(value: float, source: Path, tmp_path
     assert not (tmp_path / "tables").exists()
 
 
+def test_one_nan_among_numbers_is_out_of_range_too(source: Path, tmp_path: Path) -> None:
+    bad = FACTS | {"test_acc": [90.0, float("nan"), 92.0]}
+    source.write_text(json.dumps({"00000000": FACTS, "11111111": bad}))
+    with pytest.raises(UserError, match=r"test_acc_seed1 must lie in 0\.\.100, found nan"):
+        run_import("nasbench_macro", source, tmp_path / "tables")
+
+
+def test_nan_where_any_number_would_do_is_missing(source: Path, tmp_path: Path) -> None:
+    # a spread has no bounds; neither the row nor the other spread is lost
+    source.write_text(json.dumps({"00000000": FACTS | {"std": float("nan")}, "11111111": FACTS}))
+    report = run_import("nasbench_macro", source, tmp_path / "tables")
+    assert (report["rows"], report["missing"], report["ranges"]["std"]) == (2, {"std": 1}, [0.8, 0.8])
+
+
+def test_a_folder_where_a_file_is_needed_is_told(tmp_path: Path) -> None:
+    (tmp_path / "release").mkdir()
+    for name in ("nasbench101", "nasbench_macro", "transnasbench101"):
+        with pytest.raises(UserError, match=r"release (cannot be read|is not laid out|was not read)"):
+            run_import(name, tmp_path / "release", tmp_path / "tables")
+
+
 def test_more_rows_than_the_benchmark_has_leave_no_table(source: Path, tmp_path: Path) -> None:
     source.write_text(json.dumps({str(i): FACTS for i in range(6562)}))
     with pytest.raises(UserError, match="has 6,561 rows, found 6,562"):

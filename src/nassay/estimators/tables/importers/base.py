@@ -4,7 +4,7 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,10 +62,11 @@ def run_import(name: str, source: Path, out: Path | None = None) -> dict[str, An
 
     Returns:
         The integrity report, JSON-ready: `table`, `rows`, `expected_rows`, `sha256`, `checksum` (what is known of it),
-        `missing` (values by column) and `ranges` (smallest and largest value by column).
+        `missing` (values by column, NaN among them) and `ranges` (smallest and largest value by column).
 
     Raises:
-        UserError: no such importer, a source that is not what it should be, or values out of range. Nothing is written.
+        UserError: no such importer, a source that cannot be read or is not what it should be, or values out of range,
+            NaN among them. Nothing is written.
     """
     importer = importers[name].target
     folder = out or tables_folder()
@@ -73,10 +74,12 @@ def run_import(name: str, source: Path, out: Path | None = None) -> dict[str, An
         raise UserError(f"Say where the table goes: --out FOLDER, or set {FOLDER} to the folder that holds tables/.")
     if not source.exists():
         raise UserError(f"There is no {source}. {name} is made from {importer.official}, found at {importer.found_at}.")
-    digest = sha256_of(source)
-    table = importer.read(source)
-    ranges = _ranges(table)
-    _check(importer, table, ranges, source)
+    try:
+        digest, table = sha256_of(source), importer.read(source)
+    except OSError as error:
+        raise UserError(f"{source} cannot be read: {error}. {name} is made from {importer.official}.") from error
+    ranges, nans = _ranges(table), _nans(table)
+    _check(importer, table, ranges, nans, source)
     path = folder / importer.file
     write_table(table, path)
     return {
@@ -86,7 +89,7 @@ def run_import(name: str, source: Path, out: Path | None = None) -> dict[str, An
         "checksum": _judged(importer.checksums.get(source.name), digest),
         "rows": table.num_rows,
         "expected_rows": importer.rows,
-        "missing": {n: table[n].null_count for n in table.column_names if table[n].null_count},
+        "missing": {n: k for n in table.column_names if (k := table[n].null_count + nans.get(n, 0))},
         "ranges": {n: list(r) for n, r in ranges.items()},
     }
 
@@ -131,21 +134,41 @@ def table_of(rows: list[dict[str, Any]]) -> pyarrow.Table:
 def _ranges(table: pyarrow.Table) -> dict[str, tuple[float, float]]:
     """Smallest and largest value of every column of numbers, or of lists of numbers."""
     found = {}
+    for name, column in _numbers(table):
+        if pyarrow.types.is_floating(column.type):
+            column = column.filter(compute.invert(compute.is_nan(column)))
+        extremes = compute.min_max(column).as_py()
+        if extremes["min"] is not None:
+            found[name] = (extremes["min"], extremes["max"])
+    return found
+
+
+def _nans(table: pyarrow.Table) -> dict[str, int]:
+    """How many values are not a number, of the columns that have such values."""
+    floating = ((name, column) for name, column in _numbers(table) if pyarrow.types.is_floating(column.type))
+    return {name: count for name, column in floating if (count := compute.sum(compute.is_nan(column)).as_py())}
+
+
+def _numbers(table: pyarrow.Table) -> Iterator[tuple[str, pyarrow.ChunkedArray]]:
+    """The columns of numbers, and those of lists of numbers, the lists joined."""
     for name in table.column_names:
         column = table[name]
         if pyarrow.types.is_list(column.type):
             column = compute.list_flatten(column)
         if pyarrow.types.is_integer(column.type) or pyarrow.types.is_floating(column.type):
-            extremes = compute.min_max(column).as_py()
-            if extremes["min"] is not None:
-                found[name] = (extremes["min"], extremes["max"])
-    return found
+            yield name, column
 
 
-def _check(importer: Importer, table: pyarrow.Table, ranges: dict[str, tuple[float, float]], source: Path) -> None:
+def _check(
+    importer: Importer,
+    table: pyarrow.Table,
+    ranges: Mapping[str, tuple[float, float]],
+    nans: Mapping[str, int],
+    source: Path,
+) -> None:
     for pattern, (low, high) in importer.bounds.items():
-        for name, found in ranges.items():
-            wrong = [v for v in found if not math.isfinite(v) or not low <= v <= high]
+        for name in dict.fromkeys([*ranges, *nans]):
+            wrong = [v for v in (*ranges.get(name, ()), *[math.nan] * (name in nans)) if not low <= v <= high]
             if re.fullmatch(pattern, name) and wrong:
                 raise UserError(
                     f"{source}: {name} must lie in {low:g}..{high:g}, found {wrong[0]:g}. No table was made."
