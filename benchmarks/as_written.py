@@ -27,6 +27,7 @@ from nassay.spaces.nb201 import NB201
 from nassay.studies.bench_rows import rows, to_score
 from nassay.studies.bench_worker import Scorer
 from nassay.studies.executors import usable_cores
+from nassay.studies.probe_inputs import probe_inputs
 from nassay.studies.proxy_scores import Columns, Sample, draw
 from score_samples import rows_of
 
@@ -88,8 +89,8 @@ def collect(work: Path, dataset: str, size: int, names: tuple[str, ...], core: i
             file.write(json.dumps({"architecture": text, "scores": scores}) + "\n")
 
 
-def judged(work: Path, dataset: str, size: int, names: list[str]) -> list[dict[str, Any]]:
-    """A row for each name, as `nassay bench proxies` has them."""
+def judged(work: Path, dataset: str, size: int, names: list[str]) -> dict[str, Any]:
+    """What the proxies were shown, and a row for each name, as `nassay bench proxies` has them."""
     sample = sample_of(dataset, size)
     scores: dict[str, dict[str, float | None]] = {}
     for path in work.glob(f"{dataset}-*.jsonl"):
@@ -100,11 +101,13 @@ def judged(work: Path, dataset: str, size: int, names: list[str]) -> list[dict[s
     values = [[np.nan if (v := scores[text][name]) is None else v for text in texts] for name in scored]
     array = np.array(values, dtype=float)
     columns = Columns(scored, array, np.ones(array.shape, dtype=bool), np.zeros(len(scored)))
-    return rows(names, columns, sample, noise=False, seed=SEED)
+    inputs = probe_inputs(sample.space, ProbeSettings().inputs(sample.space.input_shape), SEED)
+    ranked = rows(names, columns, sample, noise=inputs.source == "noise", seed=SEED)
+    return {"inputs": inputs.text, "rows": [{k: v for k, v in row.items() if k != "budgets"} for row in ranked]}
 
 
-def canonical_taus() -> dict[tuple[str, str], float]:
-    """Tau in canonical form by (data set, name), of what `proxies.py` has of samples with the same settings."""
+def canonical_taus(size: int) -> dict[tuple[str, str], float]:
+    """Tau in canonical form by (data set, name), of what `proxies.py` has of the same samples and settings."""
     path = RESULTS / "proxies.json"
     kept = json.loads(path.read_text("utf-8")) if path.exists() else {"benchmarks": []}
     if kept.get("depth_percent", 100) != 100 or kept.get("seed") != SEED:
@@ -112,26 +115,26 @@ def canonical_taus() -> dict[tuple[str, str], float]:
     return {
         (b["dataset"], row["name"]): row["shares"][0]["kendall_tau"]
         for b in kept["benchmarks"]
-        if b["table"] == TABLE
+        if b["table"] == TABLE and b["n"] == size
         for row in b["rows"]
     }
 
 
-def write(found: dict[str, list[dict[str, Any]]], args: argparse.Namespace) -> None:
+def write(found: dict[str, dict[str, Any]], args: argparse.Namespace) -> None:
     """The tables, and all numbers beside them."""
-    canonical = canonical_taus()
+    canonical = canonical_taus(args.sample)
     lines = [
         "# NAS-Bench-201 as it is written down",
         "",
         f"`python benchmarks/as_written.py --sample {args.sample}`, {time.strftime('%Y-%m-%d')}. Kendall's tau-b with",
-        f"the test accuracy after 200 epochs and its 95 % bootstrap interval; {args.sample} random cells, seed {SEED},",
-        "batch 64, real CIFAR images where a proxy wants images. Canonical: without what leads nowhere, from",
-        "`proxies.md`.",
+        f"the test accuracy after 200 epochs and its 95 % bootstrap interval; {args.sample} random cells, seed {SEED}.",
+        "Canonical: without what leads nowhere, from `proxies.md`.",
     ]
     for dataset, ranked in found.items():
-        lines += ["", f"## {dataset}", "", "| proxy | τ | 95 % | published τ | difference | canonical τ |"]
+        lines += ["", f"## {dataset}", "", f"Images: {ranked['inputs']}.", ""]
+        lines.append("| proxy | τ | 95 % | published τ | difference | canonical τ |")
         lines.append("| --- | ---: | ---: | ---: | ---: | ---: |")
-        for row in ranked:
+        for row in ranked["rows"]:
             whole = row["shares"][0]
             theirs = next((p["value"] for p in row["published"] if p["statistic"] == "kendall_tau"), None)
             cells = (
@@ -144,8 +147,7 @@ def write(found: dict[str, list[dict[str, Any]]], args: argparse.Namespace) -> N
             )
             lines.append(f"| {' | '.join(cells)} |")
     (RESULTS / "as_written.md").write_text("\n".join(lines) + "\n", "utf-8")
-    plain = {dataset: [{k: v for k, v in row.items() if k != "budgets"} for row in r] for dataset, r in found.items()}
-    (RESULTS / "as_written.json").write_text(json.dumps(plain, indent=1) + "\n", "utf-8")
+    (RESULTS / "as_written.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

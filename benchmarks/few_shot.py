@@ -30,7 +30,14 @@ Spearman's rho on held-out networks: mean over seeds, then each seed with its 95
 steps on 16 CIFAR-10 images, 32 pixels and whole networks unless the command says less; `eproxy+dps` scores with the
 recipe that was searched on the labelled networks alone;
 `expected` is what the search itself expected of its recipe, and of plain Eproxy, by cross-validation on the labels.
-{sections}"""
+{families}{sections}"""
+FAMILIES = """
+## nds, mean over {n} families
+
+| | mean rho |
+|---|---|
+{rows}
+"""
 SECTION = """
 ## {on}
 
@@ -99,11 +106,25 @@ def mean(rows: list[dict[str, Any]]) -> float:
     return float(np.mean([row["spearman_rho"] for row in rows]))
 
 
+def means(found: dict[str, Any]) -> list[float]:
+    """Mean rho over seeds of each of `ROWS`."""
+    return [mean([s["rows"][i] for s in found["seeds"]]) for i in range(len(ROWS))]
+
+
+def families(results: dict[str, Any]) -> str:
+    """The mean over the families of NDS in Markdown, where there are several."""
+    found = [means(one) for on, one in results.items() if on.startswith("nds:")]
+    if len(found) < 2:
+        return ""
+    rows = [f"| {name} | {rho:.3f} |" for name, rho in zip(ROWS, np.mean(found, axis=0), strict=True)]
+    return FAMILIES.format(n=len(found), rows="\n".join(rows))
+
+
 def verdict(results: dict[str, Any]) -> str:
     """What docs/methods.md says."""
     parts = []
     for on, found in results.items():
-        rhos = [mean([s["rows"][i] for s in found["seeds"]]) for i in range(len(ROWS))]
+        rhos = means(found)
         n, first = len(found["seeds"]), found["seeds"][0]
         parts.append(
             f"{on}, {first['held_out']} held-out networks, {n} seeds: rho {rhos[0]:.2f}, with DPS on "
@@ -132,7 +153,7 @@ def main() -> None:
         methods = {"proxy/eproxy": {"result": verdict(results), "command": "python benchmarks/few_shot.py"}}
         path.write_text(json.dumps({"methods": methods, "benchmarks": results}, indent=1) + "\n", "utf-8")
         sections = "".join(section(name, found) for name, found in results.items())
-        path.with_suffix(".md").write_text(TEXT.format(sections=sections), "utf-8")
+        path.with_suffix(".md").write_text(TEXT.format(families=families(results), sections=sections), "utf-8")
         print(section(on, results[on]))
 
 
