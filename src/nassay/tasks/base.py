@@ -1,12 +1,13 @@
 """The noun `task`: what a network must do. Data splits, head, loss, metric."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from nassay.registry import Registry
@@ -208,6 +209,11 @@ class Task(ABC):
     def blind_loss(self) -> float:
         """About the loss of a network that knows nothing: a training far above it has diverged."""
 
+    @property
+    def least_loss(self) -> float:
+        """What the training loss cannot be smaller than."""
+        return 0.0
+
     @abstractmethod
     def metric_of(self, outputs: Tensor, targets: Tensor) -> float:
         """The metric over a whole split's outputs; larger is better, NaN where an output is not finite."""
@@ -221,6 +227,19 @@ class Task(ABC):
     def deployed(self, network: nn.Module) -> nn.Module:
         """The module that is exported: scaled inputs in, one tensor for each of `output_names` out."""
         return nn.Sequential(self.normalizer(), network)
+
+    def difference(self, found: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
+        """How far what an exported file puts out is from what the trained module does, on the same inputs.
+
+        Args:
+            found: a tensor for each of `output_names`.
+            expected: the trained module's.
+
+        Returns:
+            The largest difference as a share of the range, see `largest_difference`; of outputs that hang on
+            thresholds, as detections do, what no rounding explains.
+        """
+        return largest_difference(found, expected)
 
     @property
     @abstractmethod
@@ -236,6 +255,12 @@ class Task(ABC):
         """Pictures of a few items of a split with what a network makes of them."""
         del outputs, split
         return []
+
+
+def largest_difference(found: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
+    """The largest absolute difference, each output's in units of max(1, its largest absolute value); NaN if any is."""
+    pairs = zip(found, expected, strict=True)
+    return torch.stack([((a - b).abs().max() / b.abs().max().clamp(min=1)).double() for a, b in pairs]).max().item()
 
 
 tasks: Registry[type[Task]] = Registry(

@@ -68,6 +68,13 @@ class Classification(ImageTask):
         """Cross-entropy of equal probabilities: the logarithm of the number of classes."""
         return math.log(max(2, self.num_outputs))
 
+    @property
+    def least_loss(self) -> float:
+        """Cross-entropy of the smoothed labels with themselves: their entropy, in nats."""
+        wrong = LABEL_SMOOTHING / self.num_outputs
+        right = 1 - LABEL_SMOOTHING + wrong
+        return -(right * math.log(right) + (self.num_outputs - 1) * wrong * math.log(wrong))
+
     def metric_of(self, outputs: Tensor, targets: Tensor) -> float:
         """Accuracy, 0..1, of (N, classes) logits against (N,) indices; NaN if a logit is not finite."""
         if not torch.isfinite(outputs).all():

@@ -11,7 +11,7 @@ from nassay.estimators.base import Fidelity
 from nassay.estimators.supernets import SuperNet
 from nassay.estimators.supernets import differentiable as module
 from nassay.estimators.supernets.choice import Selection
-from nassay.estimators.supernets.differentiable import DifferentiableSearch, least_loss
+from nassay.estimators.supernets.differentiable import DifferentiableSearch
 from nassay.estimators.supernets.relaxations import RELAXATIONS
 from nassay.spaces.cell64 import Cell64
 from nassay.tasks.base import Task, task_from
@@ -51,7 +51,7 @@ def test_the_smallest_loss_is_that_of_outputs_that_say_the_smoothed_labels() -> 
     labels = torch.arange(10)
     says = torch.full((10, 10), 0.01).fill_diagonal_(0.91).log()
     least = digits().criterion()(says, labels).item()
-    assert least_loss(digits()) == pytest.approx(least, abs=1e-6)
+    assert digits().least_loss == pytest.approx(least, abs=1e-6)
     assert least > 0.5 > RELAXATIONS["beta_darts_pp"].flood
     for others in (0.9 * says, 1.1 * says):
         assert digits().criterion()(others, labels).item() > least

@@ -6,7 +6,6 @@ steps mix and add is a relaxation's, see `relaxations`.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from math import log
 from typing import Any
 
 import torch
@@ -18,7 +17,6 @@ from nassay.estimators.supernets.relaxations import Relaxation
 from nassay.estimators.supernets.supernet import SuperNet
 from nassay.estimators.supernets.training import BilevelTraining
 from nassay.tasks.base import Split, Task
-from nassay.tasks.classification import LABEL_SMOOTHING, Classification
 
 LOGIT_RATE, LOGIT_DECAY, LOGIT_BETAS = 3e-4, 1e-3, (0.5, 0.999)  # Adam's, for logits; the authors'
 LOGIT_SPREAD = 1e-3  # standard deviation of the first logits
@@ -51,7 +49,7 @@ class DifferentiableSearch(BilevelTraining):
         logit_rate: float = LOGIT_RATE,
         **options: Any,
     ) -> None:
-        self.relaxation, self._least = relaxation.of(network.space), least_loss(task)
+        self.relaxation, self._least = relaxation.of(network.space), task.least_loss
         draws = _first_logits(self.relaxation.sizes(network.space.options), seed)
         self.logits = [draw.to(device).requires_grad_() for draw in draws]
         self.logit_optimizer = torch.optim.Adam(self.logits, lr=logit_rate, betas=LOGIT_BETAS, weight_decay=LOGIT_DECAY)
@@ -168,15 +166,6 @@ class DifferentiableSearch(BilevelTraining):
             for logit, kept in zip(self.logits, payload["logits"], strict=True):
                 logit.copy_(kept)
         self.logit_optimizer.load_state_dict(payload["logit_optimizer"])
-
-
-def least_loss(task: Task) -> float:
-    """The smallest training loss possible: in classification the entropy of the smoothed labels, in nats, else 0."""
-    if not isinstance(task, Classification):
-        return 0.0
-    wrong = LABEL_SMOOTHING / task.num_outputs
-    right = 1 - LABEL_SMOOTHING + wrong
-    return -(right * log(right) + (task.num_outputs - 1) * wrong * log(wrong))
 
 
 def _selected(weights: Tensor) -> Selected:
