@@ -226,3 +226,22 @@ def test_changed_images_are_refused(nassay, here):
     code, _, err = nassay("search", folder, "--out", "run")
     assert code == 2
     assert "The data has changed" in err
+
+
+@pytest.mark.parametrize(
+    ("strategy", "space", "message"),
+    [
+        ("darts", "mobile", "mixes options"),
+        ("spos", "nb101", "nb101"),
+        ("netadapt_v2", "nb201", "have no sizes"),
+        ("tg_nas", "mobile", "are chains of blocks"),
+    ],
+)
+def test_a_strategy_that_cannot_search_a_space(refused, strategy, space, message):
+    assert message in refused("digits", "--strategy", strategy, "--space", space)
+
+
+@pytest.mark.parametrize("strategy", ["spos", "darts", "netadapt_v2", "tg_nas", "opanas", "p_darts"])
+def test_a_strategy_can_search_its_own_space(nassay, strategy):
+    code, _, err = nassay("search", "digits", "--strategy", strategy, "--evaluations", "4", "--out", "run")
+    assert (code, "the search begins" in err) == (1, True)

@@ -102,7 +102,7 @@ def test_chains_of_blocks_are_refused_and_spaces_of_cells_are_named(name: str) -
 
 @pytest.mark.parametrize("name", ["nb101", "transnas_micro", "darts", "pnas", "cell64", "tiny201"])
 def test_cells_are_no_chains(name: str) -> None:
-    TGNAS(Problem(spaces[name].target((3, 32, 32), 10)))._check_space()
+    TGNAS.check_space(spaces[name].target((3, 32, 32), 10))
 
 
 def test_shortcuts_leave_a_chain_a_chain_and_branches_do_not() -> None:

@@ -15,7 +15,7 @@ from nassay.errors import UserError
 from nassay.estimators.base import Estimate, Fidelity
 from nassay.estimators.devices.latency_model import MIN_NETWORKS, LatencyModel
 from nassay.registry import Entry, Registry
-from nassay.spaces.base import Architecture
+from nassay.spaces.base import Architecture, Space
 from nassay.strategies.problem import Problem
 
 
@@ -76,6 +76,15 @@ class Strategy(ABC):
         self.finalists: list[Architecture] | None = None
         self._plan = self._whole_plan()
         self._batch: list[Request] | None = None
+
+    @classmethod
+    def check_space(cls, space: Space) -> None:
+        """Whether this strategy can search a space, for a study to ask before it writes anything; by default any.
+
+        Raises:
+            UserError: it cannot; the message says what it needs.
+        """
+        del space
 
     @abstractmethod
     def plan(self) -> Plan:

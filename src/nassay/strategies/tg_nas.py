@@ -48,6 +48,18 @@ class TGNAS(Strategy):
 
     default_space = "nb201"
 
+    @classmethod
+    def check_space(cls, space: Space) -> None:
+        """It needs graphs that show how operations are connected; see `Strategy.check_space`."""
+        rng = np.random.default_rng(0)
+        hidden = np.isnan(predict([space.graph(space.smallest())])[0])
+        if hidden or all(is_chain(space.graph(space.sample(rng))) for _ in range(LOOKED_AT)):
+            raise UserError(
+                f"TG-NAS reads how the operations of a cell are connected; the graphs of the space {space.name!r} "
+                f"{'do not show what is chosen in it' if hidden else 'are chains of blocks'}. It is for spaces of "
+                "cells, such as nb201, nb101, transnas_micro, darts and pnas. Name one of them, or another strategy."
+            )
+
     def plan(self) -> Plan:
         """Score without training; train the best predicted and some random draws, return the best."""
         count, fidelity = self.problem.single_fidelity()
@@ -70,22 +82,12 @@ class TGNAS(Strategy):
         Raises:
             UserError: the space's graphs do not show what is chosen, or are chains of blocks.
         """
-        self._check_space()
+        self.check_space(self.problem.space)
         self.scores: dict[Architecture, float] = {}
         self.pruned = self._prune()
         self.evolved = self._evolve()
         found = [a for a in (self.pruned, self.evolved) if a is not None]
         return max(found, key=lambda a: self.scores[a], default=None)
-
-    def _check_space(self) -> None:
-        space, rng = self.problem.space, self.problem.rng("graphs")
-        hidden = np.isnan(predict([space.graph(space.smallest())])[0])
-        if hidden or all(is_chain(space.graph(space.sample(rng))) for _ in range(LOOKED_AT)):
-            raise UserError(
-                f"TG-NAS reads how the operations of a cell are connected; the graphs of the space {space.name!r} "
-                f"{'do not show what is chosen in it' if hidden else 'are chains of blocks'}. It is for spaces of "
-                "cells, such as nb201, nb101, transnas_micro, darts and pnas. Name one of them, or another strategy."
-            )
 
     def by_score(self) -> list[Architecture]:
         """All that have a prediction, the best first; ties in the order in which they were scored."""

@@ -23,7 +23,6 @@ from nassay.studies.evaluate import job_for
 from nassay.studies.study import Finish, Study
 from nassay.studies.summary import summarize, write_results
 from nassay.studies.worker import Bench
-from nassay.tasks.base import Split
 
 NOISE = 1.1  # of measuring latency: an exported file may take so many times the limit, if nothing keeps it
 SHOWN = 256  # validation items that illustrations may be taken from
@@ -229,7 +228,7 @@ class Outcome:
         if best is None:
             return []
         task = self.study.task
-        split = Split(task.validation.x[:SHOWN], task.validation.y[:SHOWN])
+        split = task.validation_sample(SHOWN)
         outputs, _ = self.bench.training(best, self.finish.fidelity).outputs(split)
         found = task.illustrations(outputs, split)
         return [{"caption": one.caption, "png": b64encode(one.png).decode()} for one in found]

@@ -120,7 +120,9 @@ def resume(folder: str | Path, *, listener: Listener | None = None, started: flo
 
 
 def check_reachable(plan: Plan, task: Task, device: DeviceProfile | None = None) -> None:
-    """Compare the limits with the smallest network of the space before anything is written.
+    """Ask the strategy whether it can search the space, and compare the limits with its smallest network.
+
+    Called before anything is written.
 
     Args:
         plan: of the study.
@@ -129,13 +131,14 @@ def check_reachable(plan: Plan, task: Task, device: DeviceProfile | None = None)
 
     Raises:
         InfeasibleError: it breaks them; the message has the smallest reachable values.
-        UserError: the device's profile is of another space or input.
+        UserError: the strategy cannot search the space, or the device's profile is of another space or input.
     """
+    space = task.space(plan.space)
+    strategies[plan.strategy].target.check_space(space)
     if device is not None:
-        device.check_fits(task.space(plan.space))
+        device.check_fits(space)
     if not plan.constraints.any:
         return
-    space = task.space(plan.space)
     latency = LatencyEstimator(space) if device is None else device.estimator(space)
 
     def latency_ms(architecture: Architecture) -> float:
