@@ -31,6 +31,7 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/screening_speed.py
 	$(BIN)/python benchmarks/proxy_speed.py
+	$(BIN)/python benchmarks/proxies.py
 
 docs: $(READY)
 	$(BIN)/python docs/make_methods.py
