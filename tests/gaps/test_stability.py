@@ -32,6 +32,18 @@ def test_a_single_snapshot_has_no_neighbour() -> None:
     assert window_gap(TRUTH[None], TRUTH).neighbour_tau is None
 
 
+def test_equal_values_of_all_architectures_are_no_ranking() -> None:
+    """A tau with them is left out of means, and None where there is no other."""
+    found = window_gap(np.array([np.ones(4), TRUTH, TRUTH]), TRUTH)
+    assert (found.tau_mean, found.tau_std, found.neighbour_tau, found.tau_of_mean) == (1.0, 0.0, 1.0, 1.0)
+    nothing = window_gap(np.ones((2, 4)), TRUTH)
+    assert (nothing.tau_mean, nothing.tau_std, nothing.neighbour_tau, nothing.tau_of_mean) == (None,) * 4
+    assert nothing.level_gap == pytest.approx(1.5)
+    runs = np.array([np.ones(3), [1.0, 2, 3], [1.0, 3, 2]])
+    assert stability_tau(runs) == pytest.approx(1 / 3)
+    assert stability_tau(runs[:2]) is None
+
+
 def test_stability_is_the_mean_over_pairs_of_runs() -> None:
     runs = np.array([TRUTH, TRUTH, -TRUTH])
     assert stability_tau(runs) == pytest.approx((1 - 1 - 1) / 3)

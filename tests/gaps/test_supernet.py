@@ -1,5 +1,6 @@
 """The optimization gap by hand: three super-networks of four architectures."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,32 @@ def test_levels_and_ranks() -> None:
     assert found["unfairness"] == 2
     assert found["discretisation_gap"] is None
     assert [w["tau_mean"] for w in found["window"]] == pytest.approx([tied, -tied])
+
+
+def test_the_share_of_the_ceiling_is_of_like_with_like() -> None:
+    """Tau with each single seed, 4/6 and 2/6 (two pairs of six are turned), over 4/6 between seeds: 3/4.
+
+    With the mean of the seeds tau is 3 / sqrt(30), for one pair is tied there: that is not what the ceiling is.
+    """
+    found = supernet_gap(ALONE, [run([0.2, 0.1, 0.3, 0.4])])
+    assert found["mean_tau_with_seed"] == pytest.approx(3 / 6)
+    assert found["share_of_ceiling"] == pytest.approx(3 / 4)
+    assert found["recalibrated"]["mean_tau"] == pytest.approx(3 / 30**0.5)
+
+
+@pytest.mark.parametrize(
+    ("alone", "inherited"), [([[0.5] * 4] * 2, [0.1, 0.2, 0.3, 0.4]), (ALONE, [0.25] * 4)], ids=["alone", "inherited"]
+)
+def test_where_all_accuracies_are_equal_there_is_no_tau_and_no_crash(
+    alone: list[list[float]], inherited: list[float]
+) -> None:
+    found = supernet_gap(alone, [run(inherited), run(inherited)])
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found["recalibrated"]["taus"] == [None, None]
+    assert found["mean_tau_with_seed"] is None
+    assert found["share_of_ceiling"] is None
+    assert found["epochs"] == {"0.5": None, "1": None}
+    assert found["window"][0]["tau_mean"] is None
 
 
 def test_a_single_super_network_has_no_stability() -> None:

@@ -2,9 +2,11 @@
 
 The measures of Zhang et al. 2020, "Deeper Insights into Weight Sharing in Neural Architecture Search",
 arXiv:2001.01431, section 3. A snapshot is the accuracy of every architecture with the weights of one moment; rankings
-swing from one mini-batch to the next, so a single one means little, and a window of the last k is averaged.
+swing from one mini-batch to the next, so a single one means little, and a window of the last k is averaged. Equal
+values of all architectures are no ranking: there is no tau with them, and means are over those that there are.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +21,10 @@ class WindowGap:
 
     Attributes:
         snapshots: how many there are.
-        tau_mean: mean Kendall's tau-b with the truth (GT-Tau-Mean-k).
-        tau_std: population standard deviation of the same (GT-Tau-Std-k).
-        tau_of_mean: tau of the accuracies averaged over the window: an ensemble of snapshots.
-        neighbour_tau: mean tau between a snapshot and the next one; None for a single snapshot.
+        tau_mean: mean Kendall's tau-b with the truth (GT-Tau-Mean-k); None where no snapshot has one.
+        tau_std: population standard deviation of the same (GT-Tau-Std-k); None likewise.
+        tau_of_mean: tau of the accuracies averaged over the window: an ensemble of snapshots; None without.
+        neighbour_tau: mean tau between a snapshot and the next one; None for a single snapshot, or without any tau.
         top_1_rank: mean true rank, 1 the best, of the architecture on top (T1R).
         top_3_rank: mean of the best true rank among the three on top (T3R).
         level_gap: mean of the true minus the inherited value, in the truth's unit.
@@ -30,9 +32,9 @@ class WindowGap:
     """
 
     snapshots: int
-    tau_mean: float
-    tau_std: float
-    tau_of_mean: float
+    tau_mean: float | None
+    tau_std: float | None
+    tau_of_mean: float | None
     neighbour_tau: float | None
     top_1_rank: float
     top_3_rank: float
@@ -52,15 +54,14 @@ def window_gap(accuracies: np.ndarray, truth: np.ndarray, last: int = 64) -> Win
         UserError: the shapes do not agree, there are too few values, or one is not finite.
     """
     window = _checked(accuracies, truth)[-last:]
-    taus = np.array([_tau(row, truth) for row in window])
-    neighbours = [_tau(a, b) for a, b in zip(window[:-1], window[1:], strict=True)]
+    taus = [t for row in window if (t := tau_b(row, truth)) is not None]
     gaps = truth - window.mean(0)
     return WindowGap(
         snapshots=len(window),
-        tau_mean=float(taus.mean()),
-        tau_std=float(taus.std()),
-        tau_of_mean=_tau(window.mean(0), truth),
-        neighbour_tau=float(np.mean(neighbours)) if neighbours else None,
+        tau_mean=mean_of(taus),
+        tau_std=float(np.std(taus)) if taus else None,
+        tau_of_mean=tau_b(window.mean(0), truth),
+        neighbour_tau=mean_of(tau_b(a, b) for a, b in zip(window[:-1], window[1:], strict=True)),
         top_1_rank=float(np.mean([top_rank(row, truth, 1) for row in window])),
         top_3_rank=float(np.mean([top_rank(row, truth, 3) for row in window])),
         level_gap=float(gaps.mean()),
@@ -68,8 +69,8 @@ def window_gap(accuracies: np.ndarray, truth: np.ndarray, last: int = 64) -> Win
     )
 
 
-def stability_tau(rankings: np.ndarray) -> float:
-    """Mean Kendall's tau-b over all pairs of runs, or epochs (S-Tau).
+def stability_tau(rankings: np.ndarray) -> float | None:
+    """Mean Kendall's tau-b over all pairs of runs, or epochs (S-Tau); None where no pair has one.
 
     Args:
         rankings: (runs, architectures) values; two runs or more.
@@ -80,7 +81,7 @@ def stability_tau(rankings: np.ndarray) -> float:
     if rankings.ndim != 2 or len(rankings) < 2 or not np.isfinite(rankings).all():
         raise UserError(f"Needs finite values of two runs or more, (runs, architectures), found {rankings.shape}.")
     pairs = [(i, j) for j in range(len(rankings)) for i in range(j)]
-    return float(np.mean([_tau(rankings[i], rankings[j]) for i, j in pairs]))
+    return mean_of(tau_b(rankings[i], rankings[j]) for i, j in pairs)
 
 
 def top_rank(values: np.ndarray, truth: np.ndarray, n: int) -> int:
@@ -88,6 +89,18 @@ def top_rank(values: np.ndarray, truth: np.ndarray, n: int) -> int:
     ranks = np.empty(len(truth), dtype=int)
     ranks[np.argsort(-truth, kind="stable")] = np.arange(1, len(truth) + 1)
     return int(ranks[np.argsort(-values, kind="stable")[:n]].min())
+
+
+def tau_b(x: np.ndarray, y: np.ndarray) -> float | None:
+    """Kendall's tau-b of (architectures,) values; None where all of one side are equal."""
+    tau = float(kendalltau(x, y, variant="b").statistic)
+    return tau if np.isfinite(tau) else None
+
+
+def mean_of(values: Iterable[float | None]) -> float | None:
+    """The mean of those that are known; None where none is."""
+    known = [v for v in values if v is not None]
+    return float(np.mean(known)) if known else None
 
 
 def _checked(accuracies: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -99,7 +112,3 @@ def _checked(accuracies: np.ndarray, truth: np.ndarray) -> np.ndarray:
     if not (np.isfinite(accuracies).all() and np.isfinite(truth).all()):
         raise UserError("All inherited and true values must be finite; leave out architectures that failed.")
     return accuracies
-
-
-def _tau(x: np.ndarray, y: np.ndarray) -> float:
-    return float(kendalltau(x, y, variant="b").statistic)

@@ -9,19 +9,21 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from scipy.stats import kendalltau
 
 from nassay.gaps.gap import gap
-from nassay.gaps.stability import stability_tau, window_gap
+from nassay.gaps.stability import mean_of, stability_tau, tau_b, window_gap
 
 Matrix = Sequence[Sequence[float]]
 
 
 def ceiling(alone: np.ndarray) -> float | None:
-    """The tau that no estimator can be expected to pass: the mean over pairs of seeds of stand-alone trainings.
+    """The tau with one seed's stand-alone trainings that another seed's have: what training a second time is worth.
 
     Args:
-        alone: (seeds, architectures) stand-alone accuracies; None for a single seed.
+        alone: (seeds, architectures) stand-alone accuracies.
+
+    Returns:
+        The mean over pairs of seeds; None for a single seed, or where no pair has a tau.
     """
     return stability_tau(alone) if len(alone) > 1 else None
 
@@ -44,10 +46,12 @@ def supernet_gap(
 
     Returns:
         JSON-ready: `recalibrated` and `plain`, each the gap of the mean over super-networks with its interval, tau of
-        each super-network and the spread of levels; `ceiling` and `share_of_ceiling`; `stability` over super-networks,
-        None for a single one; `epochs`, the mean tau at each share of the training; `window`, the measures of each
-        super-network; `within`, for each kind of classes tau over the `pairs` of the same class, of each super-network
-        and their mean; `unfairness`, the largest difference of update counts; `discretisation_gap`, a mean.
+        each super-network and the spread of levels; `ceiling`; `mean_tau_with_seed`, tau with the truth of one seed as
+        the ceiling is, a mean over super-networks and seeds, and `share_of_ceiling`, its share; `stability` over
+        super-networks, None for a single one; `epochs`, the mean tau at each share of the training; `window`, the
+        measures of each super-network; `within`, for each kind of classes tau over the `pairs` of the same class, of
+        each super-network and their mean; `unfairness`, the largest difference of update counts; `discretisation_gap`,
+        a mean. A tau is None where all architectures have the same accuracy, and means are over the others.
     """
     columns = np.asarray(alone, dtype=float)
     truth = columns.mean(0)
@@ -55,16 +59,17 @@ def supernet_gap(
     found: dict[str, Any] = {"ceiling": top, "n": len(truth), "seeds": len(runs), "stand_alone_seeds": len(columns)}
     for key, name in (("inherited", "recalibrated"), ("plain", "plain")):
         values = np.array([run[key] for run in runs])
-        taus = [_tau(row, truth) for row in values]
+        taus = [tau_b(row, truth) for row in values]
         report = gap(name, "stand-alone", values.mean(0).tolist(), truth.tolist(), same_unit=True, seed=seed).to_dict()
         spread = float(np.std(truth - values.mean(0)))
-        found[name] = {**report, "taus": taus, "mean_tau": _mean(taus), "level_spread": spread}
-    mean = found["recalibrated"]["mean_tau"]
-    found["share_of_ceiling"] = mean / top if top and mean is not None else None
+        found[name] = {**report, "taus": taus, "mean_tau": mean_of(taus), "level_spread": spread}
     inherited = np.array([run["inherited"] for run in runs])
+    mean = mean_of(tau_b(row, column) for row in inherited for column in columns)
+    found["mean_tau_with_seed"] = mean
+    found["share_of_ceiling"] = mean / top if top and mean is not None else None
     found["stability"] = stability_tau(inherited) if len(runs) > 1 else None
     shares = runs[0]["epochs"]
-    found["epochs"] = {share: _mean([_tau(np.array(run["epochs"][share]), truth) for run in runs]) for share in shares}
+    found["epochs"] = {share: mean_of(tau_b(np.array(r["epochs"][share]), truth) for r in runs) for share in shares}
     found["window"] = [asdict(window_gap(np.array(run["window"]), truth)) for run in runs if run["window"]]
     found["within"] = {what: _within(inherited, truth, np.array(own)) for what, own in (classes or {}).items()}
     counts = [run["update_counts"] for run in runs if run["update_counts"]]
@@ -92,14 +97,4 @@ def _within(inherited: np.ndarray, truth: np.ndarray, classes: np.ndarray) -> di
     every = np.transpose(np.triu_indices(len(truth), 1))
     pairs = every[classes[every[:, 0]] == classes[every[:, 1]]]
     taus = [tau_of_pairs(row, truth, pairs) for row in inherited]
-    return {"pairs": len(pairs), "taus": taus, "mean_tau": _mean(taus)}
-
-
-def _tau(values: np.ndarray, truth: np.ndarray) -> float | None:
-    tau = float(kendalltau(values, truth, variant="b").statistic)
-    return tau if np.isfinite(tau) else None
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [v for v in values if v is not None]
-    return float(np.mean(known)) if known else None
+    return {"pairs": len(pairs), "taus": taus, "mean_tau": mean_of(taus)}

@@ -24,7 +24,11 @@ def supernet_rows(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("τ of their mean", _interval(own), "accuracies averaged over super-networks first; 95 % over architectures"),
         ("τ without re-calibrated norms", _tau(plain), f"each: {_list(plain['taus'])}"),
         ("Ceiling", signed(summary["ceiling"]), "τ between two seeds of stand-alone trainings"),
-        ("Share of the ceiling", percent(summary["share_of_ceiling"]), "mean τ over the ceiling"),
+        (
+            "Share of the ceiling",
+            percent(summary["share_of_ceiling"]),
+            "mean τ with a single seed over the ceiling",
+        ),
         ("Top-k recall", percent(own["top_k_recall"]), f"of the truly best {own['top_k']}"),
         ("Regret", _points(own["regret"]), "of the architecture that inherits most"),
         ("Level gap", _points(_less(own)), f"stand-alone minus inherited; spread {_points(own['level_spread'])}"),
@@ -46,6 +50,9 @@ def supernet_rows(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
         rows.append(("Unfairness", str(summary["unfairness"]), "largest difference of update counts within a choice"))
     if (lost := summary["discretisation_gap"]) is not None:
         rows.append(("Discretisation gap", _points(lost), "mixture minus the network that it becomes"))
+    taus = [*own["taus"], *plain["taus"], *summary["epochs"].values(), *(w["tau_mean"] for w in window)]
+    if None in [*taus, summary["ceiling"]]:
+        rows.append(("No τ", DASH, "all architectures have the same accuracy there, no ranking; means leave it out"))
     return rows
 
 
@@ -77,4 +84,4 @@ def _over(window: list[dict[str, Any]], key: str, spread: str | None = None) -> 
     if not known:
         return DASH
     text = signed(float(np.mean(known)))
-    return f"{text} ± {np.mean([w[spread] for w in window]):.2f}" if spread else text
+    return f"{text} ± {np.mean([w[spread] for w in window if w[spread] is not None]):.2f}" if spread else text
