@@ -90,7 +90,16 @@ def test_strides_follow_the_input_size(shape: tuple[int, int, int], sides: list[
         for stage in NBMacro(shape).build(NBMacro().smallest()).stages:
             x = stage(x)
             found.append(x.shape[-1])
-    assert [found[0], found[1], found[3], found[6]] == sides
+    assert found == sides
+
+
+def test_a_plain_identity_is_no_block() -> None:
+    # Stem and first layers are always there; of 00020100 only the fourth layer comes on top.
+    space = NBMacro()
+    for text, stages in (("00000000", 4), ("00020100", 5), ("11111111", 9)):
+        network = space.build(space.from_string(text))
+        assert len(network.stages) == stages
+        assert not [m for m in network.modules() if isinstance(m, torch.nn.Identity)]
 
 
 def test_graph_leaves_plain_identities_out() -> None:

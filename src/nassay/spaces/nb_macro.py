@@ -16,7 +16,6 @@ from functools import cache
 from itertools import chain, combinations, product
 
 import numpy as np
-from torch import nn
 
 from nassay.errors import UserError
 from nassay.spaces.base import Architecture, Graph, Layout, Space, spaces
@@ -51,7 +50,7 @@ class NBMacro(Space):
     options = (len(OPERATIONS),) * sum(map(len, STAGES))
 
     def layout(self, architecture: Architecture, *, width: float = 1.0) -> Layout:
-        """Stem, eight layers and the last 1x1 convolution; see `Space.layout`."""
+        """Stem, the layers that are no plain identity, and the last 1x1 convolution; see `Space.layout`."""
         choices = self.check(architecture).choices
         halved = halved_at(DOWNSAMPLING_ORDER, self.input_shape)
         c_in = scale_channels(STEM_CHANNELS, width)
@@ -66,8 +65,6 @@ class NBMacro(Space):
                     blocks.append(piece(InvertedResidual, c_in, c_out, block, stride))
                 elif first:
                     blocks.append(piece(conv_bn, c_in, c_out, 1, stride=stride, relu=False))
-                else:
-                    blocks.append(piece(nn.Identity))
                 c_in = c_out
         c_tail = scale_channels(TAIL_CHANNELS, width)
         return Layout(stem, tuple(blocks), piece(conv_bn, c_in, c_tail, 1), c_tail)
