@@ -88,10 +88,16 @@ def test_a_foreign_folder_is_refused(cells, tmp_path):
     search, other = tmp_path / "search", tmp_path / "other"
     search.mkdir()
     (search / "plan.json").write_text("{}")
+    gap = tmp_path / "gap"
+    gap.mkdir()
+    (gap / "gap.json").write_text("{}")
+    (gap / "study.sqlite").touch()  # such a study has a ledger, too
     other.mkdir()
     (other / "thesis.tex").write_text("")
     with pytest.raises(UserError, match="holds a search"):
         bench(search)
+    with pytest.raises(UserError, match="holds a study of a gap"):
+        bench(gap)
     with pytest.raises(UserError, match=r"thesis\.tex"):
         bench(other)
 

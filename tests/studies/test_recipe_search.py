@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from nassay.estimators.proxies.eproxy_recipe import Recipe
 from nassay.gaps.gap import gap
 from nassay.spaces.base import Architecture, Space
 from nassay.spaces.nb201 import NB201
-from nassay.studies import recipe_search
+from nassay.studies import bench_folder, recipe_search
+from nassay.studies.bench_folder import BenchFolder
+from nassay.studies.proxy_scores import Sample
 from nassay.studies.recipe_search import search_on_table
 
 
@@ -71,7 +74,7 @@ class Workers:
 def few(monkeypatch: pytest.MonkeyPatch) -> FewCells:
     table = FewCells()
     monkeypatch.setattr(recipe_search, "open_table", lambda name: table)
-    monkeypatch.setattr(recipe_search, "Executor", Workers)
+    monkeypatch.setattr(bench_folder, "Executor", Workers)
     Workers.paid = 0
     return table
 
@@ -126,7 +129,7 @@ def test_the_same_command_pays_for_nothing_twice(tmp_path: Path) -> None:
         ({"held_out": 2}, "leave three or more"),
         ({"space": "mobile"}, "of the space nb201, not mobile"),
         ({"workers": 0}, "At least one worker"),
-        ({"evaluations": 0}, "At least one worker and one evaluation"),
+        ({"evaluations": 0}, "At least one evaluation"),
     ],
 )
 def test_what_cannot_be_done_is_told(tmp_path: Path, options: dict[str, Any], message: str) -> None:
@@ -137,8 +140,45 @@ def test_what_cannot_be_done_is_told(tmp_path: Path, options: dict[str, Any], me
 
 def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text("{}")
-    with pytest.raises(UserError, match="holds a search of networks"):
+    with pytest.raises(UserError, match="holds a search"):
         run(tmp_path)
-    (tmp_path / "plan.json").rename(tmp_path / "thesis.txt")
+    (tmp_path / "plan.json").rename(tmp_path / "gap.json")
+    (tmp_path / "study.sqlite").touch()  # studies of gaps have a ledger of that name, too
+    with pytest.raises(UserError, match="holds a study of a gap"):
+        run(tmp_path)
+    (tmp_path / "study.sqlite").unlink()
+    (tmp_path / "gap.json").rename(tmp_path / "thesis.txt")
     with pytest.raises(UserError, match=r"found thesis\.txt"):
         run(tmp_path)
+
+
+def test_a_benchmark_of_proxies_and_a_search_keep_out_of_each_other_s_folders(tmp_path: Path) -> None:
+    class Proxies(BenchFolder):
+        kind, program = "proxies", "nowhere"
+
+    run(tmp_path / "recipes")
+    with pytest.raises(UserError, match="holds a benchmark of recipes, not of proxies"):
+        Proxies(tmp_path / "recipes")
+    with Proxies(tmp_path / "proxies"):
+        pass
+    with pytest.raises(UserError, match="holds a benchmark of proxies, not of recipes"):
+        run(tmp_path / "proxies")
+
+
+def test_a_network_beyond_the_recipe_s_macs_has_no_score(few: FewCells) -> None:
+    networks = few.networks[:4]
+    truth = [accuracy(a.choices) for a in networks]
+    sample = Sample(
+        "few", "toys", NB201(), ("accuracy", "percent"), 30, networks, np.array(truth), networks, np.arange(4)
+    )
+
+    class Paid:
+        def macs(self, sample: Sample) -> list[float]:
+            return [100.0, 200.0, 300.0, 400.0]
+
+        def losses(self, sample: Sample, recipes: list[Recipe], progress: Any) -> list[list[float]]:
+            return [[0.1, 0.2, 0.3, 0.4] for _ in recipes]
+
+    found = SimpleNamespace(recipe=Recipe(alpha=0.5, max_macs=150))  # ends at 300
+    rows = recipe_search._judged(Paid(), sample, found, lambda *_: None)  # type: ignore[arg-type]
+    assert [row["coverage"] for row in rows] == [1, 0.5, 1, 1]

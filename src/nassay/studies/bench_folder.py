@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 from nassay.errors import UserError
 from nassay.studies.executors import Executor, usable_cores
+from nassay.studies.gap_folder import SETTINGS
 from nassay.studies.ledger import Ledger
 from nassay.studies.listener import Listener
 from nassay.studies.plan import PLAN, locked, refuse_foreign
@@ -106,7 +107,8 @@ def versions(*more: str) -> dict[str, str]:
 
 def _refuse_other(folder: Path) -> None:
     """Refuse a folder that holds something else than the ledger of a benchmark."""
-    if (folder / PLAN).exists():
-        raise UserError(f"{folder} holds a search. Give another --out.")
+    for name, kind in ((PLAN, "a search"), (SETTINGS, "a study of a gap")):
+        if (folder / name).exists():
+            raise UserError(f"{folder} holds {kind}. Give another --out.")
     if not (folder / LEDGER).exists():
         refuse_foreign(folder)

@@ -1,16 +1,16 @@
 """Discrete proxy search on a tabular benchmark: labels for a few architectures, and a verdict on all the others.
 
 A run folder keeps every regression in its ledger, so that the same command goes on where it was stopped, and a search
-with another seed's labels or more recipes pays only for what is new.
+of the same seed with more labels or more recipes pays only for what is new. Another seed shows other images to networks
+of other weights: it pays for everything, in the same folder or in another.
 """
 
 import json
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,19 +23,16 @@ from nassay.estimators.proxies.settings import ProbeSettings
 from nassay.estimators.tables import open_table
 from nassay.gaps.gap import gap
 from nassay.spaces.base import Architecture
+from nassay.studies.bench_folder import BenchFolder
 from nassay.studies.bench_worker import seen_by_networks
-from nassay.studies.executors import Executor, usable_cores
-from nassay.studies.ledger import Ledger
 from nassay.studies.listener import Listener
-from nassay.studies.plan import PLAN, locked, refuse_foreign, write_atomically
+from nassay.studies.plan import write_atomically
 from nassay.studies.probe_inputs import Inputs, probe_inputs
 from nassay.studies.proxy_scores import Sample, Scores
 
 LABELLED, HELD_OUT = 20, 200
 SHOWN = ProbeSettings(IMAGES, 32)  # Eproxy's authors show every network CIFAR-10
 Progress = Callable[[int, int], None]
-
-PROGRAM, LEDGER = "nassay.studies.bench_process", "study.sqlite"
 
 
 @dataclass(frozen=True)
@@ -83,16 +80,11 @@ def search_on_table(
         StudyStoppedError: the system stopped it; the same command goes on.
     """
     known, unknown = _drawn(table, dataset, labelled, held_out, seed, space)
-    workers = usable_cores() if workers is None else workers
-    if workers < 1 or evaluations < 1:
-        raise UserError(f"At least one worker and one evaluation are needed, found {workers=}, {evaluations=}.")
+    if evaluations < 1:
+        raise UserError(f"At least one evaluation is needed, found {evaluations}.")
     folder = Path(out) if out is not None else Path("runs") / f"dps-{known.table}-{known.dataset}".lower()
-    if (folder / PLAN).exists():
-        raise UserError(f"{folder} holds a search of networks. Give another --out.")
-    if not (folder / LEDGER).exists():
-        refuse_foreign(folder)
     listener, started = listener or Listener(), time.perf_counter()
-    with locked(folder), _Payer(folder, workers, shown, seed) as payer:
+    with _Payer(folder, workers, shown, seed) as payer:
         found = _searched(payer, known, evaluations, seed, listener)
         listener.phase("judge", None)
         rows = _judged(payer, unknown, found, lambda done, total: listener.progress(done, total, None, None))
@@ -140,22 +132,16 @@ def _drawn(
     return sample(order[:labelled]), sample(order[labelled : labelled + held_out])
 
 
-class _Payer:
+class _Payer(BenchFolder):
     """Regressions of a table's networks, from the ledger where they were paid for, else by workers."""
 
-    def __init__(self, folder: Path, workers: int, shown: ProbeSettings, seed: int) -> None:
+    kind: ClassVar[str] = "recipes"
+    program: ClassVar[str] = "nassay.studies.bench_process"
+
+    def __init__(self, folder: Path, workers: int | None, shown: ProbeSettings, seed: int) -> None:
         self._shown, self._seed = shown, seed
         self._settings = {**shown.as_dict(), "seed": seed}
-        self._arguments = (folder, workers, 1, "cpu", PROGRAM)
-        self._executor: Executor | None = None
-        self._stack = ExitStack()
-        self._ledger = self._stack.enter_context(closing(Ledger.in_folder(folder, remember=False)))
-
-    def __enter__(self) -> "_Payer":
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._stack.close()
+        super().__init__(folder, workers)
 
     def losses(self, sample: Sample, recipes: Sequence[Recipe], progress: Progress) -> list[Losses]:
         """For each recipe the losses, without the MACs' term, of a sample's networks; None where there is none."""
@@ -174,12 +160,6 @@ class _Payer:
         """The images that the networks are shown."""
         seen = seen_by_networks(sample.space, self._shown.largest_side)
         return probe_inputs(seen, self._shown.batch_size, self._seed)
-
-    def _workers_at_hand(self) -> Executor:
-        if self._executor is None:
-            self._executor = Executor(*self._arguments)
-            self._stack.callback(self._executor.close)
-        return self._executor
 
 
 def _searched(payer: _Payer, sample: Sample, evaluations: int, seed: int, listener: Listener) -> Found:
@@ -207,7 +187,8 @@ def _judged(payer: _Payer, sample: Sample, found: Found, progress: Progress) -> 
     losses = payer.losses(sample, list(recipes.values()), progress)
     rows = []
     for (name, recipe), column in zip(recipes.items(), losses, strict=True):
-        scores = [None if v is None else recipe.value(v, m) for v, m in zip(column, macs, strict=True)]
+        pairs = zip(column, macs, strict=True)
+        scores = [None if v is None or not recipe.covers(m) else recipe.value(v, m) for v, m in pairs]
         report = gap(name, sample.metric[0], scores, sample.truth.tolist(), direction=-1)
         rows.append({"recipe": str(recipe), **report.to_dict()})
     counted = gap("macs", sample.metric[0], macs, sample.truth.tolist())

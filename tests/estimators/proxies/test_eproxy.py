@@ -114,6 +114,13 @@ def test_macs_are_weighed() -> None:
     assert value(f"alpha=0.5@{2 * macs}") == pytest.approx(value("") * (1 - 0.5 / 2))
 
 
+def test_a_network_beyond_the_macs_of_its_recipe_has_no_score() -> None:
+    macs = 9 * 3 * 5 * 64 + 9 * 5 * 7 * 16 + 7 * 4
+    assert run(f"alpha=0.5@{macs // 2 + 1}").value is not None
+    reason = run(f"alpha=0.5@{macs // 2}").reason or ""
+    assert reason.startswith(f"the recipe's MACs' term ends at {macs // 2} / 0.5 MACs, the network has {macs}")
+
+
 def test_sixteen_images_are_enough() -> None:
     ordered = BATCH.in_own_order()
     assert value("") == value("", batch=Batch(ordered.x[:16], ordered.y[:16]))

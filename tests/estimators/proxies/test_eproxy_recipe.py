@@ -45,6 +45,7 @@ def test_what_is_left_out_is_plain() -> None:
         ("net*1-1x512-3x1024", "1 to 512"),
         ("noise*1-1x512-3x64", "features are among"),
         ("net*1", "one reads net"),
+        ("net*1.2.3-1x16-1x16", "not an Eproxy recipe"),
         ("alpha=0.5", "needs max_macs"),
         ("/".join(["net*1-1x512-3x64"] * 4), "1 to 3 branches"),
     ],
@@ -60,6 +61,13 @@ def test_macs_lower_or_raise_the_loss() -> None:
     assert Recipe(alpha=-0.5, max_macs=200).value(0.8, 200) == pytest.approx(0.8 * 1.5)
     assert PLAIN.value(0.8, 100) == 0.8
     assert recipe.regression == PLAIN
+
+
+def test_the_macs_term_ends_where_a_larger_loss_would_be_better() -> None:
+    recipe = Recipe(alpha=0.5, max_macs=200)  # 1 - 0.5 * 400 / 200 = 0
+    assert [recipe.covers(macs) for macs in (0, 399, 400, 1000)] == [True, True, False, False]
+    assert Recipe(alpha=-0.5, max_macs=200).covers(1e12)
+    assert PLAIN.covers(1e12)
 
 
 def test_the_registry_takes_a_recipe_behind_a_colon() -> None:

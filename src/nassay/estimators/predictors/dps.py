@@ -199,7 +199,7 @@ class _Tried:
         return self._fitness[-len(recipes) :]
 
     def best(self) -> Found:
-        """The recipe with the best fitness, unless the search is not worth more than plain Eproxy."""
+        """The recipe with the best fitness, plain Eproxy among them, and what a search like this one is worth."""
         first, second = (np.array(rhos) for rhos in zip(*map(self._halves.rhos, self._scores), strict=True))
         split = np.arange(first.shape[1])
         unseen = np.concatenate([second[first.argmax(0), split], first[second.argmax(0), split]])

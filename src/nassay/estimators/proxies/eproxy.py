@@ -225,4 +225,10 @@ def configured(text: str) -> tuple[type[Signal], ...]:
 )
 def eproxy(regression: FewShotRegression, count: MacCount) -> float:
     """Loss of a regression on synthetic features after nine updates, through a frozen barrier."""
-    return regression.recipe.value(regression.loss, count.macs)
+    recipe = regression.recipe
+    if not recipe.covers(count.macs):
+        raise Unmeasurable(
+            f"the recipe's MACs' term ends at {recipe.max_macs} / {recipe.alpha:g} MACs, the network has "
+            f"{count.macs:.0f}: the recipe was searched on smaller networks or inputs"
+        )
+    return recipe.value(regression.loss, count.macs)

@@ -8,6 +8,9 @@ of their code). A recipe reads and prints as text, such as
 learning rate, initialisation of the network and of the barrier, then one item a branch: features * level - transform's
 kernel x channels - barrier's kernel x channels. `barrier=none` leaves the barrier out; `alpha=0.1@187166720` adds the
 MACs' term with the MACs that count as 1. The text follows the proxy's name: `eproxy:lr=1.2/...`.
+
+The MACs' term belongs to the networks and the input size that the recipe was searched on: it weighs every loss by
+1 - alpha MACs / max_macs, which is no weight any more for a network of max_macs / alpha MACs or more.
 """
 
 import re
@@ -113,8 +116,18 @@ class Recipe:
         return replace(self, alpha=0.0, max_macs=None)
 
     def value(self, loss: float, macs: float) -> float:
-        """The score, smaller is better, of a regression's loss and the network's MACs for one input."""
-        return loss * (1 - self.alpha * macs / self.max_macs) if self.max_macs else loss
+        """The score, smaller is better, of a regression's loss and the network's MACs for one input.
+
+        It means something only for a network that the recipe `covers`.
+        """
+        return loss * self._weight(macs)
+
+    def covers(self, macs: float) -> bool:
+        """Whether a network of so many MACs has a score; from max_macs / alpha on a larger loss would be better."""
+        return self._weight(macs) > 0
+
+    def _weight(self, macs: float) -> float:
+        return 1 - self.alpha * macs / self.max_macs if self.max_macs else 1.0
 
     @classmethod
     def parse(cls, text: str) -> "Recipe":
@@ -125,7 +138,6 @@ class Recipe:
         """
         items = [item for item in text.split("/") if item]
         settings = dict(item.split("=", 1) for item in items if "=" in item)
-        branches = tuple(_branch(item) for item in items if "=" not in item)
         if unknown := set(settings) - {"lr", "net", "barrier", "alpha"}:
             raise UserError(
                 f"A recipe sets lr, net, barrier and alpha, found {', '.join(sorted(unknown))} in {text!r}."
@@ -133,6 +145,7 @@ class Recipe:
         barrier = settings.get("barrier", DEFAULT)
         alpha, _, max_macs = settings.get("alpha", "0").partition("@")
         try:
+            branches = tuple(_branch(item) for item in items if "=" not in item)
             return cls(
                 branches or (Branch(),),
                 float(settings.get("lr", 1.2)),
