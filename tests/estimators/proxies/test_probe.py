@@ -49,6 +49,23 @@ def test_an_exception_in_the_forward_is_the_reason() -> None:
         assert "\n" not in estimate.reason
 
 
+def test_an_exception_in_a_proxy_is_the_reason_of_that_proxy_alone() -> None:
+    class Idle(nn.Module):
+        """Has a batch norm that sees zeros only, and keeps the last variance that it has seen."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.trunk, self.norm = nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2, momentum=1.0)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.trunk(x)
+            return (y + self.norm(y * 0)).mean((2, 3))
+
+    found = score(Idle(), BATCH, ["zen", "params"])
+    assert (found["zen"].reason or "").startswith("ValueError: ")  # ln 0
+    assert found["params"].value == 2 + 2 + 4
+
+
 def test_outputs_must_be_a_tensor() -> None:
     class Two(nn.Module):
         def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -163,13 +163,13 @@ class Pass:
         """Everything that happens inside is reported to the listening signals."""
         handles: list[RemovableHandle] = []
         self._has_stages = self._has_trunk = True
-        if self._heard_by["stage"] or self._heard_by["trunk"]:
-            handles, self._has_stages, self._has_trunk = watch_stages(
-                self.anatomy.network, self.on_stage, self._on_trunk
-            )
-        if self._heard_by["layer"]:
-            handles += _watch_layers(self.anatomy, self._on_layer)
         try:
+            if self._heard_by["stage"] or self._heard_by["trunk"]:
+                self._has_stages, self._has_trunk = watch_stages(
+                    self.anatomy.network, self.on_stage, self._on_trunk, handles
+                )
+            if self._heard_by["layer"]:
+                handles += _watch_layers(self.anatomy, self._on_layer)
             with Watch(self, batch_norm=self.setting.batch_norm):
                 yield
         finally:

@@ -163,7 +163,7 @@ def _try(anatomy: Anatomy, batch: Batch, kinds: list[type[Signal]], conditions: 
 def _value(entry: Proxy, signals: list[Signal]) -> Outcome:
     try:
         return float(entry.target(*signals))
-    except (Unmeasurable, RuntimeError) as error:  # RuntimeError: a decomposition that does not converge
+    except Exception as error:  # a logarithm of 0, a decomposition that does not converge: reasons, not crashes
         return error
 
 

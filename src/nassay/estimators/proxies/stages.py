@@ -1,11 +1,11 @@
 """Where the primary block features of a network are.
 
 A network may say so itself: `stages`, a list of modules whose outputs are the features, and `trunk`, the
-module whose output is the map before pooling. For any other module the rule of `find_blocks` holds, and where
-it finds nothing, every activation output is a feature.
+module whose output is the map before pooling. For any other module, one whose `stages` are something else
+included, the rule of `find_blocks` holds, and where it finds nothing, every activation output is a feature.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
@@ -44,17 +44,21 @@ def _open(module: nn.Module) -> list[nn.Module]:
 
 
 def watch_stages(
-    network: nn.Module, on_stage: Callable[[Tensor], Tensor], on_trunk: Callable[[Tensor], None]
-) -> tuple[list[RemovableHandle], bool, bool]:
+    network: nn.Module,
+    on_stage: Callable[[Tensor], Tensor],
+    on_trunk: Callable[[Tensor], None],
+    handles: list[RemovableHandle],
+) -> tuple[bool, bool]:
     """Hook the stages and the trunk.
 
     Args:
         network: the module to hook.
         on_stage: takes a (B, C, H, W) stage output and gives the tensor that the network goes on with.
         on_trunk: takes the (B, C, H, W) map before pooling.
+        handles: each hook's is added as soon as it is there, so that none is lost when a later one can't be set.
 
     Returns:
-        The hooks' handles; whether stages were found; whether the trunk was found.
+        Whether stages were found; whether the trunk was found.
     """
 
     def stage_hook(_module: nn.Module, _args: Any, output: Any) -> Any:
@@ -67,16 +71,23 @@ def watch_stages(
         if _is_map(output):
             unwatched(on_trunk, output)
 
-    handles = []
-    declared: Sequence[nn.Module] = getattr(network, "stages", ())
+    declared = _declared(network)
     stages = declared or find_blocks(network)
     if stages and not declared:
         handles.append(stages[0].register_forward_pre_hook(entry_hook))
-    handles += [stage.register_forward_hook(stage_hook) for stage in stages]
+    for stage in stages:
+        handles.append(stage.register_forward_hook(stage_hook))
     trunk = getattr(network, "trunk", None)
     if isinstance(trunk, nn.Module):
         handles.append(trunk.register_forward_hook(trunk_hook))
-    return handles, bool(stages), isinstance(trunk, nn.Module)
+    return bool(stages), isinstance(trunk, nn.Module)
+
+
+def _declared(network: nn.Module) -> list[nn.Module]:
+    """The stages that a network names; none where its `stages` are no modules, such as the depths of its stages."""
+    named = getattr(network, "stages", ())
+    items = list(named) if isinstance(named, (list, tuple, nn.ModuleList, nn.Sequential)) else []
+    return items if all(isinstance(item, nn.Module) for item in items) else []
 
 
 def _is_map(value: Any) -> bool:
