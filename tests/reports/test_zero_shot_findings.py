@@ -46,6 +46,14 @@ def test_means_over_the_benchmarks_that_have_a_value(two):
     assert (lines["params"]["ahead"], lines["params"]["behind"]) == (0, 0)
 
 
+def test_a_benchmark_that_a_proxy_was_trained_on_does_not_count(two):
+    two[0]["rows"][1]["trained_on"] = ["t"]
+    two[1]["table"] = "another"
+    two[1]["rows"][1]["trained_on"] = ["t"]
+    zen = {line["name"]: line for line in overview(two)}["zen"]
+    assert (zen["rho"], zen["benchmarks"], zen["ahead"], zen["behind"]) == (0.3, 1, 0, 1)
+
+
 def test_regret_is_measured_in_that_of_chance(two):
     assert relative_regret(two[0], two[0]["rows"][2]) == 1
     assert relative_regret(two[1], two[1]["rows"][1]) is None
@@ -56,8 +64,9 @@ def test_the_reviews_findings(two):
     stability, baseline, collapse, choice, budget, price = findings(two)
     assert "worst ρ .500" in stability
     assert "mean ρ .550: no proxy beats it on every benchmark by more than 0.05, as the review found" in baseline
-    assert (
-        "mean ρ of all proxies .550 over all architectures, .150 among the best; highest there: zen, .200" in collapse
+    assert collapse == (
+        "Among the truly best 5 % correlations collapse: mean ρ of all proxies .550 over all architectures, "
+        ".150 among the best; highest there: zen, .200."
     )
     assert "zen 10.0" in choice
     assert "params 35.0" in choice
@@ -67,10 +76,45 @@ def test_the_reviews_findings(two):
 
 def test_a_proxy_that_always_leads_is_named():
     found = findings([benchmark(row("params", 0.5), row("zen", 0.6))])
-    assert "zen beat it on every benchmark" in found[1]
+    assert found[0].startswith("Best on average over 1 benchmark: zen")
+    assert "zen beats it on every benchmark" in found[1]
     assert "never behind by more than that: zen" in found[1]
     assert found[2] == "No benchmark has enough architectures for a ranking of its best 5 %."
     assert found[4] == "No benchmark has multiply-accumulates for a budget."
+
+
+@pytest.mark.parametrize(
+    ("best", "verdict"),
+    [(0.7, "do not fall"), (0.6, "do not fall"), (0.4, "fall"), (0.2, "collapse"), (-0.3, "collapse")],
+)
+def test_correlations_among_the_best_are_told_as_they_are(best, verdict):
+    found = findings([benchmark(row("params", 0.6, best))])
+    assert found[2].startswith(f"Among the truly best 5 % correlations {verdict}: ")
+
+
+def test_leading_where_others_have_no_value_is_not_leading_everywhere(two):
+    two[0]["rows"].append(row("rare", 0.9))
+    stability, baseline, *_ = findings(two)
+    assert stability.startswith("Best on average over 2 benchmarks: ")
+    assert "rare" not in stability + baseline
+
+
+def test_proxies_of_few_benchmarks_are_counted_where_there_are_no_others():
+    benchmarks = [benchmark(row("params", 0.6)), benchmark(row("params", None), row("zen", 0.2))]
+    stability, baseline, *_ = findings(benchmarks)
+    assert stability.startswith("Best on average over 1 benchmark of 2: params, mean ρ .600")
+    assert "no proxy beats it" in baseline
+    assert findings([benchmark(row("params", None), row("zen", 0.2))])[1] == (
+        "The number of parameters ranks no benchmark."
+    )
+
+
+def test_the_best_pick_is_never_that_of_chance():
+    pick = findings([benchmark(row("params", 0.5, regret=8.0), row("random", 0.1, regret=1.0))])[3]
+    assert pick.replace("\N{NO-BREAK SPACE}", " ").endswith("to the best: params 80.0 %; params 80.0 %.")
+    assert findings([benchmark(row("params", 0.5, regret=None), row("random", 0.1, regret=None))])[3] == (
+        "No proxy picks an architecture."
+    )
 
 
 def test_nothing_to_judge():

@@ -22,8 +22,9 @@ HEADINGS = (
 )
 OVERVIEW = ("Proxy", "mean ρ", "worst", "top 5 %", "ahead", "behind", "of", "regret", "ms")
 OVERVIEW_NOTE = (
-    "Means over the benchmarks. ahead, behind: benchmarks on which ρ differs by more than .05 from that of the number "
-    "of parameters. regret: of what a random pick lacks to the best, how much the proxy's pick lacks."
+    "Means over the benchmarks, but for those whose accuracies a proxy was trained on. ahead, behind: benchmarks on "
+    "which ρ differs by more than .05 from that of the number of parameters. regret: of what a random pick lacks to "
+    "the best, how much the proxy's pick lacks."
 )
 ALWAYS = ("params", "macs", "random")
 
@@ -39,6 +40,11 @@ def correlation(value: float | None) -> str:
 def interval(low: float | None, high: float | None) -> str:
     """Ends of an interval: .72 to .76."""
     return DASH if low is None or high is None else f"{correlation(low)} to {correlation(high)}"
+
+
+def counted(number: int, noun: str) -> str:
+    """How many there are of something: 1 benchmark, 14 benchmarks."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def quality(value: float | None, unit: str) -> str:
@@ -106,12 +112,23 @@ def bench_notes(summary: dict[str, Any]) -> list[str]:
             "Networks are scored in canonical form, without what leads nowhere; published figures count that, too, "
             "so that params and macs in particular rank better here than they do there."
         )
+    notes += [
+        f"{row['name']} was trained on accuracies of {summary['table']}: its ranking here says nothing of others."
+        for row in summary["rows"]
+        if knows(row, summary)
+    ]
     groups: dict[tuple[str, int], list[str]] = {}
     for row in summary["rows"]:
         for found in row["reasons"].items():
             groups.setdefault(found, []).append(row["name"])
-    notes += [f"{', '.join(names)}: no value for {times} networks: {why}" for (why, times), names in groups.items()]
+    for (why, times), names in groups.items():
+        notes.append(f"{', '.join(names)}: no value for {counted(times, 'network')}: {why}")
     return notes
+
+
+def knows(row: dict[str, Any], benchmark: dict[str, Any]) -> bool:
+    """Whether a row's score was fitted to accuracies of the benchmark's table."""
+    return benchmark["table"] in row.get("trained_on", ())
 
 
 def bench_headline(summary: dict[str, Any]) -> str:

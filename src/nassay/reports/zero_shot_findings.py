@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from nassay.reports.bench_tables import correlation
+from nassay.reports.bench_tables import correlation, counted, knows
 from nassay.reports.formats import digits, percent
 
 BASELINES = ("params", "macs")
@@ -23,14 +23,17 @@ def rho(row: dict[str, Any], share: float) -> float | None:
 
 
 def overview(benchmarks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One line for each proxy, the best mean rho first; means over the benchmarks on which there is a value."""
+    """One line for each proxy, the best mean rho first; means over the benchmarks on which there is a value.
+
+    Benchmarks that a proxy was trained on do not count.
+    """
     names = dict.fromkeys(row["name"] for b in benchmarks for row in b["rows"])
     lines = [_line(name, benchmarks) for name in names]
     return sorted(lines, key=lambda line: -(line["rho"] if line["rho"] is not None else -2.0))
 
 
 def _line(name: str, benchmarks: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    pairs = [(b, row) for b in benchmarks for row in b["rows"] if row["name"] == name]
+    pairs = [(b, row) for b in benchmarks for row in b["rows"] if row["name"] == name and not knows(row, b)]
     whole = [value for _, row in pairs if (value := rho(row, WHOLE)) is not None]
     best = [value for _, row in pairs if (value := rho(row, BEST)) is not None]
     regrets = [share for b, row in pairs if (share := relative_regret(b, row)) is not None]
@@ -68,8 +71,8 @@ def findings(benchmarks: Sequence[dict[str, Any]]) -> list[str]:
     if not judged:
         return ["No proxy could be judged on any benchmark."]
     return [
-        _stability(judged),
-        _baseline(judged),
+        _stability(judged, len(benchmarks)),
+        _baseline(judged, len(benchmarks)),
         _collapse(judged),
         _choice(lines),
         _budget(benchmarks),
@@ -77,26 +80,36 @@ def findings(benchmarks: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _stability(judged: Sequence[dict[str, Any]]) -> str:
-    best, steadiest = judged[0], max(judged, key=lambda line: line["worst"])
+def _everywhere(judged: Sequence[dict[str, Any]], total: int) -> list[dict[str, Any]]:
+    """Those with a value on every benchmark: on few of them it is easy to lead, and to be steady."""
+    return [line for line in judged if line["benchmarks"] == total]
+
+
+def _stability(judged: Sequence[dict[str, Any]], total: int) -> str:
+    compared = _everywhere(judged, total) or judged
+    best, steadiest = compared[0], max(compared, key=lambda line: line["worst"])
+    of = "" if best["benchmarks"] == total else f" of {total}"
     return (
-        f"Best on average over {best['benchmarks']} benchmarks: {best['name']}, mean ρ {correlation(best['rho'])} "
-        f"(worst {correlation(best['worst'])}). Steadiest: {steadiest['name']}, "
-        f"worst ρ {correlation(steadiest['worst'])}."
+        f"Best on average over {counted(best['benchmarks'], 'benchmark')}{of}: {best['name']}, "
+        f"mean ρ {correlation(best['rho'])} (worst {correlation(best['worst'])}). "
+        f"Steadiest: {steadiest['name']}, worst ρ {correlation(steadiest['worst'])}."
     )
 
 
-def _baseline(judged: Sequence[dict[str, Any]]) -> str:
-    counted = next(line for line in judged if line["name"] == "params")
-    ahead = [line["name"] for line in judged if line["ahead"] == line["benchmarks"]]
-    never = [line["name"] for line in judged if line["behind"] == 0 and line["name"] not in BASELINES]
+def _baseline(judged: Sequence[dict[str, Any]], total: int) -> str:
+    params = next((line for line in judged if line["name"] == "params"), None)
+    if params is None:
+        return "The number of parameters ranks no benchmark."
+    compared = _everywhere(judged, total)
+    ahead = [line["name"] for line in compared if line["ahead"] == total]
+    never = [line["name"] for line in compared if line["behind"] == 0 and line["name"] not in BASELINES]
     verdict = (
-        f"{', '.join(ahead)} beat it on every benchmark by more than {MARGIN:g}"
+        f"{', '.join(ahead)} {'beats' if len(ahead) == 1 else 'beat'} it on every benchmark by more than {MARGIN:g}"
         if ahead
         else f"no proxy beats it on every benchmark by more than {MARGIN:g}, as the review found"
     )
     safe = f"; never behind by more than that: {', '.join(never)}" if never else ""
-    return f"The number of parameters has mean ρ {correlation(counted['rho'])}: {verdict}{safe}."
+    return f"The number of parameters has mean ρ {correlation(params['rho'])}: {verdict}{safe}."
 
 
 def _collapse(judged: Sequence[dict[str, Any]]) -> str:
@@ -105,15 +118,17 @@ def _collapse(judged: Sequence[dict[str, Any]]) -> str:
         return "No benchmark has enough architectures for a ranking of its best 5 %."
     whole, best = fmean(line["rho"] for line in both), fmean(line["rho_best"] for line in both)
     top = max(both, key=lambda line: line["rho_best"])
+    verdict = "do not fall" if best >= whole else "collapse" if best < whole / 2 else "fall"
     return (
-        f"Among the truly best 5 % correlations collapse: mean ρ of all proxies {correlation(whole)} over all "
+        f"Among the truly best 5 % correlations {verdict}: mean ρ of all proxies {correlation(whole)} over all "
         f"architectures, {correlation(best)} among the best; highest there: {top['name']}, "
         f"{correlation(top['rho_best'])}."
     )
 
 
 def _choice(lines: Sequence[dict[str, Any]]) -> str:
-    regrets = {line["name"]: line["relative_regret"] for line in lines if line["relative_regret"] is not None}
+    known = [line for line in lines if line["relative_regret"] is not None and line["name"] != "random"]
+    regrets = {line["name"]: line["relative_regret"] for line in known}
     if not regrets:
         return "No proxy picks an architecture."
     best = min(regrets, key=lambda name: regrets[name])
