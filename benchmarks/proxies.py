@@ -3,8 +3,8 @@
     NASSAY_DATA=data python benchmarks/proxies.py --score --sample 1000
 
 scores what the run folder's ledger does not hold yet (hours, for all tables on two cores; it may be stopped and goes
-on), then writes `benchmarks/results/proxies.json` and `.md`. Without `--score` the page is written again from the
-JSON, with date and command of the run that it comes from.
+on), then writes `benchmarks/results/proxies.json` and `.md`. Without `--score` both are written again from the scores
+in the JSON, with date and command of the run that they come from: published figures, means and findings anew.
 
     python benchmarks/proxies.py --folders runs/bench-nasbench201-cifar10 ...
 
@@ -23,12 +23,14 @@ from typing import Any
 
 from nassay.cli.display import Display
 from nassay.estimators.topology import topologies
+from nassay.gaps.published import published
 from nassay.reports.bench_tables import (
     OVERVIEW,
     OVERVIEW_NOTE,
     bench_notes,
     bench_title,
     correlation,
+    counted,
     figure,
     interval,
     overview_cells,
@@ -63,17 +65,19 @@ def main() -> None:
     args = parser.parse_args()
     cache = RESULTS / "proxies.json"
     if args.score or args.folders:
-        found = gathered(args.folders) if args.folders else score(args)
-        cache.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
-    if not cache.exists():
+        scored = gathered(args.folders) if args.folders else score(args)
+    elif cache.exists():
+        scored = json.loads(cache.read_text("utf-8"))
+    else:
         sys.exit(f"There is no {cache}: give --score, with NASSAY_DATA set.")
-    found = json.loads(cache.read_text("utf-8"))
+    found = derived(scored)
+    cache.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
     (RESULTS / "proxies.md").write_text(page(found), "utf-8")
     sys.stdout.write(f"{RESULTS / 'proxies.md'}\n")
 
 
 def score(args: argparse.Namespace) -> dict[str, Any]:
-    """Run the protocol, and put beside its summary how it was run and what it says of each method."""
+    """Run the protocol, and put beside its summary how it was run."""
     started = time.perf_counter()
     with Display() as display:
         result = bench_zero_shot(
@@ -98,7 +102,6 @@ def score(args: argparse.Namespace) -> dict[str, Any]:
         "machine": machine,
         "seconds": round(time.perf_counter() - started, 1),
         **summary,
-        "methods": methods(summary, command),
     }
 
 
@@ -118,18 +121,25 @@ def gathered(folders: list[Path]) -> dict[str, Any]:
         )
         for one in summaries
     ]
-    summary: dict[str, Any] = {
+    return {
         "command": "; ".join(commands),
         "date": max(one["finished"] for one in summaries),
         "machine": f"{platform.machine()}, {usable_cores()} cores",
         "seconds": sum(one["seconds"] for one in summaries),
         "benchmarks": benchmarks,
-        "overview": overview(benchmarks),
-        "findings": findings(benchmarks),
         "absent": [],
         **settings,
     }
-    return {**summary, "methods": methods(summary, summary["command"])}
+
+
+def derived(scored: dict[str, Any]) -> dict[str, Any]:
+    """A run with all that follows from its scores: published figures beside them, means, findings, sentences."""
+    benchmarks = [
+        {**b, "rows": [{**row, "published": published(row["name"], b["table"], b["dataset"])} for row in b["rows"]]}
+        for b in scored["benchmarks"]
+    ]
+    found = {**scored, "benchmarks": benchmarks, "overview": overview(benchmarks), "findings": findings(benchmarks)}
+    return {**found, "methods": methods(found, found["command"])}
 
 
 def methods(summary: dict[str, Any], command: str) -> dict[str, dict[str, str]]:
@@ -144,7 +154,7 @@ def methods(summary: dict[str, Any], command: str) -> dict[str, dict[str, str]]:
             for row in b["rows"]
             if row["name"] == line["name"] and (share := row["shares"][0])["kendall_tau"] is not None
         ]
-        mean = f"mean rho over {line['benchmarks']} benchmarks {correlation(line['rho'])}"
+        mean = f"mean rho over {counted(line['benchmarks'], 'benchmark')} {correlation(line['rho'])}"
         result = f"{'; '.join(parts[:3])}; {mean}; seed {summary['seed']}"
         found[f"{noun}/{line['name']}"] = {"result": result, "command": command}
     return found
