@@ -34,6 +34,22 @@ def nassay(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.fixture
+def refused(nassay: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """refused(...) -> the message of `nassay search ...`, after what every refusal has in common was checked."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: object) -> str:
+        before = sorted(tmp_path.rglob("*"))
+        code, out, err = nassay("search", *words)
+        assert (code, out) == (2, ""), err
+        assert "Traceback" not in err
+        assert sorted(tmp_path.rglob("*")) == before
+        return " ".join(err.split())
+
+    return call
+
+
+@pytest.fixture
 def run_folder(tmp_path: Path) -> Path:
     """A search that was killed: two networks scored and trained, a third one failed."""
     folder = tmp_path / "run"

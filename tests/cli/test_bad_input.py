@@ -22,21 +22,6 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def refused(nassay, here):
-    """refused("search", ...) -> the message, after what every refusal has in common was checked."""
-
-    def call(*words):
-        before = sorted(here.rglob("*"))
-        code, out, err = nassay("search", *words)
-        assert (code, out) == (2, ""), err
-        assert "Traceback" not in err
-        assert sorted(here.rglob("*")) == before
-        return " ".join(err.split())
-
-    return call
-
-
 def pictures(folder, counts, size=(8, 8)):
     """A folder of class folders with so many JPEGs each."""
     rng = np.random.default_rng(0)

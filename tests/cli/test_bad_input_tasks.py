@@ -1,24 +1,7 @@
 """Wrong input to `nassay search --task ...`: exit code 2, one message that says what to do, nothing left behind."""
 
 import numpy as np
-import pytest
 from PIL import Image
-
-
-@pytest.fixture
-def refused(nassay, tmp_path, monkeypatch):
-    """refused(...) -> the message, after what every refusal has in common was checked."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        before = sorted(tmp_path.rglob("*"))
-        code, out, err = nassay("search", *words)
-        assert (code, out) == (2, ""), err
-        assert "Traceback" not in err
-        assert sorted(tmp_path.rglob("*")) == before
-        return " ".join(err.split())
-
-    return call
 
 
 def test_an_unknown_task_is_told_the_nearest(refused):
