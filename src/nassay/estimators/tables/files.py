@@ -1,7 +1,8 @@
 """Where the tables lie: in the folder `tables` of NASSAY_DATA, as Parquet files."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow
@@ -40,16 +41,27 @@ def find_file(names: Sequence[str], folder: Path | None = None) -> Path:
     raise UserError(f"There is no {' and no '.join(names)} in {folder}. {advice}")
 
 
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Says of a file that it is damaged.
+
+    Raises:
+        UserError: what is done inside cannot read it.
+    """
+    try:
+        yield
+    except (pyarrow.ArrowException, OSError) as error:
+        raise UserError(f"{path} cannot be read as a Parquet table: {error}") from error
+
+
 def read_columns(path: Path, columns: Sequence[str] | None = None) -> pyarrow.Table:
     """Columns of a Parquet file, all of them by default.
 
     Raises:
         UserError: the file is damaged, or lacks a column.
     """
-    try:
+    with _readable(path):
         return parquet.read_table(path, columns=None if columns is None else list(columns))
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowException, OSError) as error:
-        raise UserError(f"{path} cannot be read as a Parquet table: {error}") from error
 
 
 def row_count(path: Path) -> int:
@@ -58,10 +70,8 @@ def row_count(path: Path) -> int:
     Raises:
         UserError: the file is damaged.
     """
-    try:
+    with _readable(path):
         return int(parquet.read_metadata(path).num_rows)
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowException, OSError) as error:
-        raise UserError(f"{path} cannot be read as a Parquet table: {error}") from error
 
 
 def column_names(path: Path) -> list[str]:
@@ -70,7 +80,5 @@ def column_names(path: Path) -> list[str]:
     Raises:
         UserError: the file is damaged.
     """
-    try:
+    with _readable(path):
         return list(parquet.read_schema(path).names)
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowException, OSError) as error:
-        raise UserError(f"{path} cannot be read as a Parquet table: {error}") from error
