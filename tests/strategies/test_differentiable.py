@@ -39,7 +39,8 @@ def driven(toy: Space, oracle: Any, weights: list[list[float]] | None, limits: C
     while batch := strategy.ask():
         found = [answers.answer(request) for request in batch]
         if batch[0].estimator.startswith("supernet"):
-            found = [replace(found[0], estimate=Estimate.of(0.5, **({"weights": weights} if weights else {})))]
+            estimate = Estimate.of(0.5, weights=weights) if weights else Estimate.failed("it diverged")
+            found = [replace(found[0], estimate=estimate)]
         strategy.tell(found)
         records += found
     return records
@@ -62,6 +63,25 @@ def test_the_most_likely_networks_inside_the_limits_are_trained(toy: Space, orac
 def test_random_draws_stand_in_for_a_super_network_that_failed(toy: Space, oracle: Any) -> None:
     records = driven(toy, oracle, None, Constraints())
     assert sum(r.request.estimator == "training" for r in records) == 8
+
+
+def test_there_are_candidates_behind_those_that_are_too_slow_when_measured(toy: Space, oracle: Any) -> None:
+    """Networks whose choices have an odd sum keep the limit, and nothing tells before they are measured."""
+    problem = Problem(toy, Constraints(max_latency_ms=0.8), Budget(evaluations=8), seed=0)
+    strategy, answers, records = DARTS(problem), oracle(problem, seed=1), []
+    answers.latency_ms = lambda a: 0.6 if sum(a.choices) % 2 else 0.9
+    rng = np.random.default_rng(0)
+    weights = [rng.dirichlet(np.ones(n)).tolist() for n in toy.options]
+    while batch := strategy.ask():
+        found = [answers.answer(request) for request in batch]
+        if batch[0].estimator.startswith("supernet"):
+            found = [replace(found[0], estimate=Estimate.of(0.5, weights=weights))]
+            problem.latency_model = None  # nobody can tell before it is measured
+        strategy.tell(found)
+        records += found
+    trained = [r.request.architecture for r in records if r.request.estimator == "training"]
+    assert len(trained) == 8
+    assert all(sum(a.choices) % 2 for a in trained[2:])
 
 
 def test_what_is_learned_has_the_larger_share_of_the_time() -> None:

@@ -7,15 +7,17 @@ arXiv:2006.06863: the super-network is split half-way. The best, and some random
 while: inherited accuracies are not trusted with the choice, and their gap is measured.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import ClassVar
 
 import numpy as np
+import torch
 
 from nassay.estimators.base import Fidelity
-from nassay.spaces.base import Architecture
+from nassay.estimators.supernets.methods import super_network
+from nassay.spaces.base import Architecture, Space
 from nassay.strategies.base import FINALISTS, Plan, Record, Request, Strategy, ranked, strategies
 from nassay.strategies.mutation import new_mutant
 
@@ -36,16 +38,27 @@ class OneShot(Strategy):
     rule: ClassVar[str]
     supernet_share: ClassVar[float] = SUPERNET_SHARE
 
+    @classmethod
+    def check_space(cls, space: Space) -> None:
+        """It needs a super-network that its rule can train; see `Strategy.check_space`."""
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            super_network(cls.rule, space)
+
     def plan(self) -> Plan:
-        """Super-network, a random population, generations of children, the best against random draws."""
+        """Super-network, what it makes of the space, the best of that against random draws.
+
+        Random draws also stand in for a super-network that could not be trained, and for candidates that are too slow.
+        """
         count, fidelity = self._trainings()
         self.bound = self._bound()
         (supernet,) = yield [Request(self.problem.space.smallest(), f"supernet:{self.rule}", self.bound)]
         drawn = list(islice(self.problem.stream("random"), min(POPULATION, INHERITED * count)))
         random = drawn[: max(2, count // 4)]
-        proposed = yield from self._proposed(supernet, drawn, count)
+        proposed: list[Architecture] = []
+        if supernet.value is not None:
+            proposed = yield from self._proposed(supernet, drawn, count)
         self.phase = "train"
-        best = [a for a in proposed if a not in random]
+        best = [a for a in dict.fromkeys([*proposed, *drawn]) if a not in random]
         chosen = yield from self.best_measured(best, count - len(random))
         records = yield [Request(a, "training", fidelity) for a in random + chosen]
         trained = [r.request.architecture for r in ranked(records) if r.value is not None]
@@ -80,18 +93,28 @@ class OneShot(Strategy):
         self, population: list[Architecture], wanted: int
     ) -> Generator[list[Request], list[Record], list[Record]]:
         """Records of a population and of generations of children: as many as wanted, or as the time allows."""
-        records = yield from self._inherit(population)
-        budget, rng = self.problem.budget, self.problem.rng(self.rule)
-        if budget.minutes is not None:
-            price = sum(r.estimate.seconds for r in records) / budget.workers / max(1, len(records))
-            share = 1 - self.supernet_share - TRAINING_SHARE
-            wanted = int(share * budget.search_seconds / max(price, 1e-3))
-        while len(records) < wanted:
-            children = self._children(records, min(len(population), wanted - len(records)), rng)
-            if not children:
+        records: list[Record] = []
+        rng = self.problem.rng(self.rule)
+        while (room := self._room(records, wanted)) > 0:
+            waiting = population[len(records) :] or self._children(records, min(len(population), room), rng)
+            if not waiting:
                 break
-            records = records + (yield from self._inherit(children))
+            records = records + (yield from self._inherit(waiting[:room]))
         return records
+
+    def _room(self, records: Sequence[Record], wanted: int) -> int:
+        """How many more sub-networks may be looked at: as many as are wanted, or under a clock as its share pays for.
+
+        The price is what those so far have cost; while there are none, one for each worker will tell.
+        """
+        budget = self.problem.budget
+        if budget.minutes is None:
+            return wanted - len(records)
+        if not records:
+            return budget.workers
+        seconds = (1 - self.supernet_share - TRAINING_SHARE) * budget.search_seconds * budget.workers
+        price = sum(r.estimate.seconds for r in records) / len(records)
+        return int(seconds / max(price, 1e-3)) - len(records)
 
     def _inherit(self, candidates: list[Architecture]) -> Generator[list[Request], list[Record], list[Record]]:
         return (yield [Request(a, f"inherited:{self.rule}", self.bound) for a in candidates])

@@ -59,7 +59,7 @@ def test_a_flooded_loss_turns_round_under_its_level() -> None:
 
 
 def test_a_flood_is_counted_from_the_smallest_loss_possible() -> None:
-    """Level .5 + .3: half a point above the smallest loss is left alone, a tenth above it is turned round to .8 + .2."""
+    """Level .5 + .3: half a point above the smallest loss is left alone, a tenth above it turned round to .8 + .2."""
     loss = torch.tensor([1.0, 0.6], requires_grad=True)
     found = Relaxation(flood=0.3).weights_loss(loss, least=0.5)
     assert found.tolist() == pytest.approx([1.0, 1.0])
