@@ -13,7 +13,7 @@ from nassay.estimators.base import Fidelity
 from nassay.spaces.base import Architecture
 from nassay.spaces.cell64 import Cell64
 from nassay.spaces.resnet import ResNet
-from nassay.studies import supernet_gap
+from nassay.studies import supernet_gap, supernet_process
 from nassay.studies.plan import save_task
 from nassay.studies.supernet_gap import measure_supernet, size_classes
 from nassay.studies.supernet_process import SupernetBench, answer
@@ -159,3 +159,40 @@ def test_a_super_network_is_looked_at_on_the_way_and_after_it(bench: SupernetBen
     assert (details["update_counts"] is None) == (method == "darts") == (details["mixture"] is not None)
     if method == "fairnas":
         assert {max(row) - min(row) for row in details["update_counts"]} == {0}
+
+
+ON_THE_WAY = {"fidelity": {"epochs": 1.0, "horizon": 1.15}}
+
+
+@pytest.mark.parametrize(("interrupted", "more"), [(3, 5), (6, 3)], ids=["at three quarters", "after the end"])
+def test_a_super_network_that_was_killed_is_not_looked_at_twice(
+    bench: SupernetBench, interrupted: int, more: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looks: four on the way, one as it is, two after the end. What they see is what an uninterrupted run sees."""
+    job = job_of("supernet", "spos@3", 1) | ON_THE_WAY
+    whole = answer(bench, job)
+    look, count = SupernetBench._look, 0
+
+    def counted(*arguments: Any, **options: Any) -> list[float]:
+        nonlocal count
+        count += 1
+        if count == interrupted:
+            raise KeyboardInterrupt
+        return look(*arguments, **options)
+
+    monkeypatch.setattr(SupernetBench, "_look", counted)
+    with pytest.raises(KeyboardInterrupt):
+        answer(bench, job)
+    again = answer(bench, job)
+    assert count == interrupted + more  # what comes behind the end is done again
+    assert (again["value"], again["details"]) == (whole["value"], whole["details"])
+    assert not list((bench.folder / "checkpoints").glob("*"))
+
+
+def test_the_search_ends_where_its_training_does(bench: SupernetBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not where the cosine would come to zero: the last temperature, the whole Beta-Decay are reached."""
+    made: list[Any] = []
+    make = supernet_process.super_training
+    monkeypatch.setattr(supernet_process, "super_training", lambda *a, **o: made.append(make(*a, **o)) or made[-1])
+    answer(bench, job_of("supernet", "gdas@0", 1) | ON_THE_WAY)
+    assert made[0]._done == 1.0

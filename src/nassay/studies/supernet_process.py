@@ -22,6 +22,7 @@ from nassay.estimators.supernets.training import SuperTraining
 from nassay.estimators.training import Training
 from nassay.spaces.base import Architecture
 from nassay.studies.gap_folder import SETTINGS
+from nassay.studies.plan import write_atomically
 from nassay.studies.worker import Bench
 from nassay.studies.worker_process import serve
 
@@ -57,23 +58,27 @@ class SupernetBench(Bench):
     def inherited(self, space: str, fidelity: Fidelity, method: str, seed: int) -> Estimate:
         """Train a super-network and look at all architectures on the way, at its end, and from step to step after it.
 
-        Details are those of `gaps.supernet`.
+        Details are those of `gaps.supernet`. What was seen on the way is kept beside the checkpoint: a training that
+        was interrupted has gone on from there.
         """
         started = time.perf_counter()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = super_network(method, self.space(space))
         path = self._path(f"{space} {fidelity} {method} {seed}")
+        seen = path.with_suffix(".json")
         options: dict[str, Any] = {"seed": seed, "checkpoint": path, "fidelity": fidelity, "device": self.device}
-        training = super_training(method, network, self.task, **options)
+        training = super_training(method, network, self.task, **options, end=fidelity.epochs)
         assert fidelity.epochs is not None
-        looks: dict[str, list[float]] = {}
-        for share in SHARES:
+        looks: dict[str, list[float]] = json.loads(seen.read_text("utf-8")) if seen.exists() else {}
+        for share in [s for s in SHARES if f"{s:g}" not in looks] or SHARES[-1:]:
             found = training.run(replace(fidelity, epochs=share * fidelity.epochs))
             if found.value is None:
                 return found
             value = found.value
-            looks[f"{share:g}"] = self._look(training)
+            if f"{share:g}" not in looks:
+                looks[f"{share:g}"] = self._look(training)
+                write_atomically(seen, json.dumps(looks))
         details = {
             "inherited": looks[f"{SHARES[-1]:g}"],
             "plain": self._look(training, recalibrate=False),
@@ -84,6 +89,7 @@ class SupernetBench(Bench):
             "window": self._window(training),
         }
         path.unlink(missing_ok=True)
+        seen.unlink(missing_ok=True)
         return Estimate.of(value, seconds=time.perf_counter() - started, **details)
 
     def _look(self, training: SuperTraining, **options: Any) -> list[float]:
