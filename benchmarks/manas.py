@@ -4,13 +4,15 @@
 
 A round's loss is (best mean accuracy - one seed's accuracy) / (best - worst), validation where the table has it; what
 is recommended at the end is judged by its mean test accuracy. Besides, made-up losses of 6 agents with 5 options: sums
-of the options' terms, without and with interactions of pairs. Writes `benchmarks/results/manas.md` and `.json`.
+of the options' terms, without and with interactions of pairs; there what is recommended is judged by its loss without
+noise, 0 the best path's and 1 the worst's. Writes `benchmarks/results/manas.md` and `.json`.
 """
 
 import argparse
 import json
 import time
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ ROUNDS = (100, 300, 1000, 3000)
 TABLES = (("nasbench_macro", "cifar10"), ("nasbench201", "cifar10"))
 INTERACTION = 0.3
 Loss = Callable[[tuple[int, ...], np.random.Generator], float]
+Sums = Callable[[np.ndarray], np.ndarray]
 
 
 def main() -> None:
@@ -86,25 +89,37 @@ def on_sums(strength: float, seeds: int) -> list[dict[str, Any]]:
     rows = []
     for rounds in (500, 2000, 8000):
         for rule in RULES:
-            losses = []
+            losses, final = [], []
             for seed in range(seeds):
                 rng = np.random.default_rng([seed, 77])
                 single, pairs = rng.uniform(size=(agents, options)), rng.normal(size=(agents, options, options))
-
+                sums = sums_of(single, pairs, strength)
                 make = dict(rules((options,) * agents, rounds))[rule]
-                losses.append(play(make(), sums_of(single, pairs, strength), rounds, seed)[0])
-            rows.append(row_of(what, rule, rounds, losses, []))
+                mean, path = play(make(), noisy(sums), rounds, seed)
+                every = sums(np.array(list(product(range(options), repeat=agents))))
+                losses.append(mean)
+                final.append(float((sums(np.array([path]))[0] - every.min()) / (every.max() - every.min())))
+            rows.append(row_of(what, rule, rounds, losses, final))
     return rows
 
 
-def sums_of(single: np.ndarray, pairs: np.ndarray, strength: float) -> Loss:
-    """The mean of the options' terms and, so strongly, of the terms of neighbouring pairs, with noise, cut to 0..1."""
+def sums_of(single: np.ndarray, pairs: np.ndarray, strength: float) -> Sums:
+    """The mean of the options' terms and, so strongly, of the terms of neighbouring pairs: (n, agents) -> (n,)."""
     every = np.arange(len(single))
 
+    def sums(paths: np.ndarray) -> np.ndarray:
+        terms = single[every, paths] + strength * pairs[every, paths, np.roll(paths, 1, axis=1)]
+        means: np.ndarray = terms.mean(1)
+        return means
+
+    return sums
+
+
+def noisy(sums: Sums) -> Loss:
+    """A path's sum with noise, cut to 0..1."""
+
     def loss(path: tuple[int, ...], rng: np.random.Generator) -> float:
-        here = np.array(path)
-        value = single[every, here].mean() + strength * pairs[every, here, np.roll(here, 1)].mean()
-        return float(np.clip(value + rng.normal(0, 0.05), 0, 1))
+        return float(np.clip(sums(np.array([path]))[0] + rng.normal(0, 0.05), 0, 1))
 
     return loss
 
@@ -165,16 +180,19 @@ def page(found: dict[str, Any]) -> str:
     lines = [
         "# MANAS on tables",
         "",
-        f"`{found['command']}`, {found['seeds']} seeds, mean ± standard error; {found['seconds']:.0f} s. Loss 0 is the",
-        "best network's, 1 the worst's. Last column: test accuracy of the network recommended at the end; for random",
-        "search of the best of as many draws, picked without noise, which flatters it.",
+        f"`{found['command']}`, {found['seeds']} seeds, mean ± standard error; {found['seconds']:.0f} s. On tables",
+        "loss 0 is the best network's mean, 1 the worst's, and the last column is the test accuracy of the network",
+        "recommended at the end; for random search of the best of as many draws, picked without noise, which flatters",
+        "it. Losses of sums are the sums themselves, cut to 0..1, so that even the best path's is above 0; the last",
+        "column is there the loss of the recommended path without noise, 0 the best path's, 1 the worst's.",
         "",
         "| where | rule | rounds | mean loss | recommended |",
         "|---|---|---|---|---|",
     ]
     for row in found["rows"]:
         loss, final = row["loss"], row["final"]
-        shown = f"{final[0]:.2f} ± {final[1]:.2f}" if final else "–"
+        places = 4 if row["where"].startswith("sums") else 2
+        shown = f"{final[0]:.{places}f} ± {final[1]:.{places}f}" if final else "–"
         lines.append(f"| {row['where']} | {row['rule']} | {row['rounds']} | {loss[0]:.4f} ± {loss[1]:.4f} | {shown} |")
     return "\n".join(lines) + "\n"
 

@@ -9,7 +9,8 @@ Three parts, `--parts iterations,passes,latency`:
 - passes: super-networks of `bypass` trained by ordered dropout and by single paths with budgets that double, each with
   its whole learning rate schedule; the mean accuracy that 30 random sub-networks inherit;
 - latency: `nassay search --strategy netadapt_v2` under the measured latency of a network of `bypass` with all layers
-  half as wide, against that network, trained for as many epochs.
+  half as wide, against that network and the best random draw, trained for as many epochs; and whether what was found
+  is of the descent.
 
 Images are those of the CIFAR-10 subset. What is done is kept as lines of a file in the work folder. Writes
 `benchmarks/results/netadapt.md` and `.json`; parts that were not asked for stay as they were.
@@ -20,6 +21,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ from nassay.estimators.training import Training
 from nassay.spaces.base import Architecture
 from nassay.spaces.bypass import BypassSpace
 from nassay.strategies.netadapt import Descent
+from nassay.studies.ledger import Ledger
 from nassay.tasks.base import Task, task_from
 
 RESULTS = Path(__file__).parent / "results"
@@ -125,7 +128,8 @@ def descended(strength: float, seed: int, rule: dict[str, Any]) -> dict[str, flo
         d = 1 - np.array(choices) / WIDTHS
         return float(-20 * (importance * d**2).sum() - d @ together @ d)
 
-    way = Descent(resource, **rule).run((WIDTHS,) * LAYERS, lambda c: resource(c) <= GOAL, np.random.default_rng(seed))
+    descent, rng = Descent(resource, **rule), np.random.default_rng(seed)
+    way = descent.run((WIDTHS,) * LAYERS, lambda kept: resource(kept[-1]) <= GOAL, rng)
     rounds = evaluated = 0
     proposals = next(way)
     while True:
@@ -190,12 +194,16 @@ def latency(args: argparse.Namespace) -> dict[str, Any]:
     for seed in range(args.seeds):
         key = {"part": "latency", "seed": seed, **settings(args)}
         runs.append(kept(args.work, key, lambda key: compared(key, args.work)))
-    values = {name: [r[name] for r in runs] for name in ("uniform", "found")}
-    return {"runs": runs, "seeds": args.seeds, "gain": paired(values), **{name: told(v) for name, v in values.items()}}
+    found = {"runs": runs, "seeds": args.seeds, "descents": sum(r["from_descent"] for r in runs)}
+    for other in ("uniform", "random"):
+        known = [r for r in runs if r[other] is not None]
+        values = {name: [r[name] for r in known] for name in (other, "found")}
+        found[other] = {"seeds": len(known), "mean": told(values[other]), "gain": paired(values)} if known else None
+    return found | {"found": told([r["found"] for r in runs])}
 
 
 def compared(key: dict[str, Any], work: Path) -> dict[str, Any]:
-    """One search under the uniform network's latency, and the uniform network."""
+    """One search under the uniform network's latency, with its best random draw, and the uniform network."""
     task = task_of(key["images"], key["side"], key["seed"])
     space = BypassSpace(task.input_shape, task.num_outputs)
     text = "bypass:" + "-".join([str(HALF) * 4] * 3)
@@ -217,7 +225,7 @@ def compared(key: dict[str, Any], work: Path) -> dict[str, Any]:
         seed=key["seed"],
         workers=1,
     )
-    best = result.best
+    best, random = result.best, result.summary["random"]
     torch.manual_seed(key["seed"])
     training = Training(space.build(uniform), task, seed=key["seed"])
     training.run(Fidelity(epochs=best["epochs"], final=True))
@@ -225,11 +233,20 @@ def compared(key: dict[str, Any], work: Path) -> dict[str, Any]:
         "limit_ms": limit,
         "architecture": best["architecture"],
         "found_ms": best["latency_ms"],
+        "from_descent": looked_at(folder / "run", best["architecture"]),
         "found": 100 * best["test_accuracy"],
         "uniform": 100 * task.metric_of(*training.outputs(task.open_test())),
+        "random": 100 * random["test_accuracy"] if random and random["test_accuracy"] is not None else None,
         "epochs": best["epochs"],
         "macs": best["macs"],
     }
+
+
+def looked_at(run: Path, architecture: str) -> bool:
+    """Whether the descent of a search looked at this network; random draws are trained without."""
+    with closing(Ledger.in_folder(run)) as ledger:
+        records = [r for r in ledger.records() if r["architecture"] == architecture]
+    return any(r["estimator"].startswith("inherited:") for r in records)
 
 
 def measured(space: BypassSpace, architecture: Architecture) -> float:
@@ -303,10 +320,13 @@ def method_of(parts: dict[str, Any]) -> dict[str, str]:
         )
     if "latency" in parts:
         found = parts["latency"]
-        sentences.append(
-            f"{shown(found['gain'])} points of test accuracy over a uniform network of the same latency, "
-            f"{found['seeds']} seeds"
-        )
+        others = {"uniform": "a uniform network of the same latency", "random": "the best random draw"}
+        gains = [
+            f"{shown(found[other]['gain'])} points of test accuracy over {what}, {found[other]['seeds']} seeds"
+            for other, what in others.items()
+            if found[other]
+        ]
+        sentences += [*gains, f"{found['descents']} of {found['seeds']} networks found are of the descent"]
     return {"result": "; ".join(sentences), "command": "python benchmarks/netadapt.py"}
 
 
@@ -356,17 +376,23 @@ def passes_page(found: dict[str, Any]) -> list[str]:
 
 def latency_page(found: dict[str, Any]) -> list[str]:
     lines = [
-        "Test accuracy in percent of the network found under the uniform network's measured latency, and of the",
-        "uniform network, trained for as many epochs.",
+        "Test accuracy in percent of the network found under the uniform network's measured latency, of the uniform",
+        "network, and of the best random draw of the search, trained for as many epochs.",
         "",
-        "| seed | limit, ms | found, ms | network | found | uniform |",
-        "|---|---|---|---|---|---|",
+        "| seed | limit, ms | found, ms | network | of the descent | found | uniform | random |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for r in found["runs"]:
         times = f"{r['limit_ms']:.3f} | {r['found_ms']:.3f}"
-        lines.append(f"| {r['seed']} | {times} | `{r['architecture']}` | {r['found']:.2f} | {r['uniform']:.2f} |")
-    means = f"found {shown(found['found'])}, uniform {shown(found['uniform'])}, gain {shown(found['gain'])}"
-    return [*lines, "", f"Mean: {means}."]
+        whose = "yes" if r["from_descent"] else "no"
+        levels = [f"{r['found']:.2f}", f"{r['uniform']:.2f}", "–" if r["random"] is None else f"{r['random']:.2f}"]
+        lines.append(f"| {r['seed']} | {times} | `{r['architecture']}` | {whose} | {' | '.join(levels)} |")
+    means = [
+        f"{other} {shown(found[other]['mean'])}, gain {shown(found[other]['gain'])} ({found[other]['seeds']} seeds)"
+        for other in ("uniform", "random")
+        if found[other]
+    ]
+    return [*lines, "", f"Mean: found {shown(found['found'])}; {'; '.join(means)}."]
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
     python benchmarks/supernets.py --work runs/supernets --seeds 5
 
 64 networks of `cell64` trained alone with two seeds, super-networks with five, by each method, see `nassay gap
-supernet`; methods that go through several paths a step have so much fewer epochs, so that passes are equal. Finished
-trainings are kept in the work folder. Writes `benchmarks/results/supernets.md` and `.json`.
+supernet`. The methods by paths go through equally many passes: a step of fairnas is four, and it has a quarter of the
+epochs. The others do not: they learn weights on half of the images, in half as many steps, each with one more pass on
+the other half, and darts and beta_darts go through all options at once. Finished trainings are kept in the work folder.
+Writes `benchmarks/results/supernets.md` and `.json`.
 """
 
 import argparse
@@ -78,7 +80,8 @@ def page(found: dict[str, Any]) -> str:
         "",
         f"`{found['command']}`: {SPACE}, {first['n']} networks alone ({first['alone_epochs']:g} epochs, "
         f"{first['stand_alone_seeds']} seeds), {first['seeds']} super-networks a method ({EPOCHS:g} epochs; a quarter "
-        "for fairnas, whose steps are four passes). τ is Kendall's tau-b with stand-alone accuracy.",
+        "for fairnas, whose steps are four passes; of half of the images for mixtures and agents, whose other half is "
+        "the architecture's). τ is Kendall's tau-b with stand-alone accuracy.",
         "",
         f"| measure | {' | '.join(studies)} |",
         "|---" * (1 + len(studies)) + "|",

@@ -5,9 +5,10 @@
 The 64 networks of `cell64`, trained alone with as many seeds; one super-network for all of them; groups of networks
 with weights of their own, random or of similar networks; networks that share stem and first cells only; sub-networks
 that are taken out and fine-tuned for some mini-batches. A training goes through one network a step, each once a round,
-under the same cosine rate; a group or a prefix sees as many epochs as the one super-network, as in the study. Rankings
-are read after each of the last mini-batches. Finished instances are lines of a file in the work folder. Writes
-`benchmarks/results/weight_sharing.md` and `.json`.
+under the same cosine rate. A group sees as many epochs as the one super-network, as in the study; a shared prefix does
+here, too, where the study gives it 2,000 epochs and the others 200: what its networks have for themselves is trained a
+64th as often. Rankings are read after each of the last mini-batches. Finished instances are lines of a file in the work
+folder. Writes `benchmarks/results/weight_sharing.md` and `.json`.
 """
 
 import argparse
@@ -260,7 +261,8 @@ def page(found: Row) -> str:
         f"{found['seeds']} seeds of everything, {found['epochs']:g} epochs a training, rankings read after each of the "
         f"last {found['window']} mini-batches, norms re-calibrated. τ is Kendall's tau-b with the mean of the "
         "stand-alone seeds (for these: of the other seeds). Means over seeds [95 % t interval], differences paired by "
-        "seed. Theirs: Zhang et al. 2020, CIFAR-10, 200 epochs.",
+        "seed. Theirs: Zhang et al. 2020, CIFAR-10, 200 epochs; with a shared prefix 2,000, so that this row compares "
+        "trainings of other lengths.",
         "",
         "| finding | here | theirs | holds here |",
         "|---|---|---|---|",
