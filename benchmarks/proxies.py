@@ -108,7 +108,7 @@ def score(args: argparse.Namespace) -> dict[str, Any]:
 def gathered(folders: list[Path]) -> dict[str, Any]:
     """The summaries of finished run folders as one, as if one run had made them."""
     summaries = [json.loads((folder / SUMMARY).read_text("utf-8")) for folder in folders]
-    benchmarks = [{key: one[key] for key in KEPT} for one in summaries]
+    benchmarks = [{key: one[key] for key in KEPT if key in one} for one in summaries]
     settings = {key: summaries[0][key] for key in SETTINGS if key in summaries[0]}
     if any(one.get(key) != settings.get(key) for one in summaries for key in SETTINGS):
         sys.exit("These folders differ in seed or settings; give those of one kind.")

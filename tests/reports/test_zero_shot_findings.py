@@ -117,6 +117,17 @@ def test_the_best_pick_is_never_that_of_chance():
     )
 
 
+def test_picks_within_budgets_of_latency(two):
+    regrets = {"params": (2.0, 4.0), "zen": (1.0, None), "random": (0.5, 0.5)}
+    rows = {name: [{"regret": r} for r in found] for name, found in regrets.items()}
+    two[0]["latency_budgets"] = {"board": rows, "phone": rows}
+    two[1]["latency_budgets"] = {"board": {"params": [{"regret": 6.0}]}}  # params: (2 + 4 + 2 + 4 + 6) / 5
+    assert findings(two)[5] == (
+        "Within budgets of measured latency (2 devices, mean over budgets) the pick lacks least to the best with zen, "
+        "1.00 percentage points; params 3.60, random 0.500."
+    )
+
+
 def test_nothing_to_judge():
     assert findings([benchmark(row("params", None), row("random", 0.1))]) == [
         "No proxy could be judged on any benchmark."

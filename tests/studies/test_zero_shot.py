@@ -28,6 +28,7 @@ def test_every_benchmark_at_hand(cells, tmp_path):
     assert json.loads((tmp_path / "run" / "summary.json").read_text()) == json.loads(json.dumps(result.summary))
     page = (tmp_path / "run" / "report.html").read_text()
     assert result.summary["findings"][-1].split(";")[0] in page
+    assert "Zero-shot estimators on 1 benchmark<" in page
 
 
 def test_no_table_at_hand(tmp_path, monkeypatch):

@@ -76,6 +76,7 @@ def findings(benchmarks: Sequence[dict[str, Any]]) -> list[str]:
         _collapse(judged),
         _choice(lines),
         _budget(benchmarks),
+        *_latency(benchmarks),
         _price(judged),
     ]
 
@@ -148,6 +149,26 @@ def _budget(benchmarks: Sequence[dict[str, Any]]) -> str:
         f"From the cheapest tenth of architectures (by multiply-accumulates) to all of them the pick's regret grows in "
         f"{grown} of {len(known)} pairs of proxy and benchmark; the review says it grows for every proxy."
     )
+
+
+def _latency(benchmarks: Sequence[dict[str, Any]]) -> list[str]:
+    """A sentence where latencies were measured, else none."""
+    devices = [(name, rows) for b in benchmarks for name, rows in b.get("latency_budgets", {}).items()]
+    regrets: dict[str, list[float]] = {}
+    for _, rows in devices:
+        for name, budgets in rows.items():
+            regrets.setdefault(name, []).extend(b["regret"] for b in budgets if b["regret"] is not None)
+    means = {name: fmean(found) for name, found in regrets.items() if found}
+    judged = [name for name in means if name != "random"]
+    if not judged:
+        return []
+    best = min(judged, key=lambda name: means[name])
+    told = ", ".join(f"{name} {digits(means[name])}" for name in (*BASELINES, "random") if name in means)
+    count = counted(len({name for name, _ in devices}), "device")
+    return [
+        f"Within budgets of measured latency ({count}, mean over budgets) the pick lacks least to the best with "
+        f"{best}, {digits(means[best])} percentage points; {told}."
+    ]
 
 
 def _price(judged: Sequence[dict[str, Any]]) -> str:

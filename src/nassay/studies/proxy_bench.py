@@ -14,6 +14,7 @@ from nassay.studies.bench_files import write_bench
 from nassay.studies.bench_folder import BenchFolder, BenchResult, versions
 from nassay.studies.bench_rows import chosen, correlations, drawn_ranks, rows, to_score, values_of
 from nassay.studies.bench_worker import seen_by_networks
+from nassay.studies.latency_budgets import latency_budgets
 from nassay.studies.listener import Listener
 from nassay.studies.probe_inputs import probe_inputs
 from nassay.studies.proxy_scores import Sample, Scores, draw
@@ -100,6 +101,7 @@ class Bench(BenchFolder):
         columns = scores.read()
         found = rows(names, columns, sample, noise=inputs.source == "noise", seed=seed)
         order = [row["name"] for row in found]
+        values = {name: values_of(name, columns, sample) for name in order}
         best = int(sample.truth.argmax())
         summary = {
             "table": sample.table,
@@ -121,12 +123,12 @@ class Bench(BenchFolder):
             },
             "mean": float(sample.truth.mean()),
             "rows": found,
+            "latency_budgets": latency_budgets(values, sample),
             "correlations": {"names": order, "rho": correlations(order, columns, sample)},
             "seconds": round(float(columns.seconds.sum()), 3),
             "finished": time.strftime("%Y-%m-%d"),
             "versions": versions(),
         }
         texts = (sample.space.to_string(a) for a in sample.architectures)
-        values = {name: values_of(name, columns, sample) for name in order}
         write_bench(folder, summary, drawn_ranks(order, columns, sample), texts, sample.truth, values)
         return BenchResult(folder, summary)
