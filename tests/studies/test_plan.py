@@ -161,7 +161,6 @@ def test_data_that_cannot_be_written_stops_before_there_is_a_plan(plan, task, tm
     assert not (tmp_path / PLAN).exists()
 
 
-
 def test_what_a_kill_left_half_written_does_not_make_a_folder_foreign(tmp_path, plan, task):
     (tmp_path / "plan.json.partial").write_text('{"source"')
     claim(tmp_path, plan, task)

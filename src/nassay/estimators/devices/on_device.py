@@ -117,7 +117,7 @@ def central(rounds: Sequence[np.ndarray]) -> float:
 
 
 class Rapl:
-    """The energy counter of processor packages, in Linux's powercap tree; other zones, such as `psys`, count them again.
+    """The energy counter of processor packages, in Linux's powercap tree; other zones (`psys`) count them again.
 
     Args:
         folder: of the tree.

@@ -10,8 +10,8 @@ and network i is projected from where it stands: logit_i(E_T) = logit_i(E_now) +
 form is ours; extrapolating learning curves to compare candidates goes back to Domhan et al. (IJCAI 2015) and Swersky
 et al. (freeze-thaw, arXiv:1406.3896).
 
-An average precision may be a thousandth for long, which is more than nothing. Points of nothing at all have no logit and
-are left out of the fit.
+An average precision may be a thousandth for long, which is more than nothing. Points of nothing at all have no logit
+and are left out of the fit.
 """
 
 from collections.abc import Sequence

@@ -20,7 +20,6 @@ from nassay.estimators.topology.base import topologies
 from nassay.estimators.topology.flow import Flow, flow
 from nassay.spaces.base import Graph
 
-
 TRAINED_ON = ("nasbench101",)  # tables whose labels it has seen: its ranking of their cells says nothing of others
 
 
