@@ -25,7 +25,7 @@ from nassay.errors import UserError
 from nassay.estimators.proxies.base import Unmeasurable
 from nassay.estimators.topology.flow import flow
 from nassay.estimators.topology.tg_nas import TRAINED_ON, predict
-from nassay.spaces.base import Architecture, Graph
+from nassay.spaces.base import Architecture, Graph, Space
 from nassay.strategies.base import FINALISTS, Plan, Request, Strategy, ranked, strategies
 
 DRAWS = 256  # cells that stand for a super-network
