@@ -54,7 +54,8 @@ def search(
         strategy: name of the search strategy.
         constraints: limits, such as `{"max_latency_ms": 4, "max_params": 500_000}`.
         minutes: wall-clock budget for everything, export and report included; 10 if `evaluations` is not given either.
-        evaluations: at most this many candidates are trained; alone, it makes the study reproducible to the bit.
+        evaluations: at most this many candidates are trained; alone, and without a measured limit on latency (a
+            device's profile is fine), it makes the study reproducible to the bit.
         out: run folder; by default one under `runs/` that belongs to these arguments.
         seed: of every random draw.
         workers: parallel trainings; the number of cores by default, one on CUDA.
