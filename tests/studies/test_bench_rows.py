@@ -20,6 +20,7 @@ from nassay.studies.bench_rows import (
     rows,
     sees,
     to_score,
+    trained_on,
     values_of,
 )
 from nassay.studies.proxy_scores import Columns, Sample
@@ -75,6 +76,11 @@ def test_directions_and_what_is_seen():
         *("nothing", "counts", "graph", "images", "noise", "ones")
     ]
     assert sees("az_nas") == "noise"
+
+
+def test_a_score_that_was_fitted_to_a_table_names_it():
+    assert trained_on("tg_nas") == ["nasbench101"]
+    assert trained_on("sed") == trained_on("params") == trained_on("az_nas") == trained_on("eproxy:lr=1.1") == []
 
 
 def test_aggregates_rank_within_the_sample():

@@ -96,6 +96,11 @@ def direction(name: str) -> int:
     return int(entry_of(name).info["direction"])
 
 
+def trained_on(name: str) -> list[str]:
+    """The tables whose accuracies a score was fitted to."""
+    return [] if name in AGGREGATES or name in ALWAYS else list(entry_of(name).info.get("trained_on", ()))
+
+
 def sees(name: str) -> str:
     """What a score looks at, in a word: nothing, counts, graph, images, noise, ones."""
     if name in AGGREGATES:
@@ -141,6 +146,7 @@ def rows(names: Sequence[str], columns: Columns, sample: Sample, *, noise: bool,
                 "budgets": budgets,
                 "better": "higher" if sign > 0 else "lower",
                 "sees": looked_at,
+                "trained_on": trained_on(name),
                 "milliseconds": _milliseconds(name, columns),
                 "pick_architecture": None if ranking.pick is None else _text(sample, ranking.pick),
                 "reasons": _reasons(name, columns),
