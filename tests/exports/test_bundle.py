@@ -1,4 +1,5 @@
 import json
+import math
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from nassay.exports import ExportMismatchError, bundle, export_best
+from nassay.tasks.base import largest_difference
 
 CLASSES = ["ant", "bee", "Käfer"]
 FILES = ["README.md", "architecture.json", "model.onnx", "model.pt2", "model.safetensors"]
@@ -49,6 +51,7 @@ TASK = SimpleNamespace(
     output_words="A classifier.",
     reading="print([classes[i] for i in logits.argmax(1)])",
     deployed=lambda network: nn.Sequential(Halve(), network),
+    difference=largest_difference,
 )
 
 
@@ -80,8 +83,8 @@ def test_the_report_lists_the_files_and_their_differences(exported):
     _, report = exported
     assert sorted(report.file_bytes) == FILES
     assert all(size > 0 for size in report.file_bytes.values())
-    assert sorted(report.max_abs_differences) == ["onnx", "pt2", "safetensors"]
-    assert max(report.max_abs_differences.values()) <= report.tolerance
+    assert sorted(report.differences) == ["onnx", "pt2", "safetensors"]
+    assert max(report.differences.values()) <= bundle.TOLERANCE
     assert sorted(f.name for f in report.folder.iterdir()) == FILES
     assert [f.name for f in report.folder.parent.iterdir()] == ["best"]
 
@@ -183,6 +186,30 @@ def test_a_differing_file_is_an_error_and_keeps_the_earlier_export(monkeypatch, 
     with pytest.raises(ExportMismatchError, match="'pt2'"):
         export(tmp_path, build())
     assert [f.name for f in tmp_path.rglob("*")] == ["best", "old.txt"]
+
+
+def test_the_task_says_what_differs(monkeypatch, tmp_path):
+    """Rows in another order are nothing to a task that compares sets of rows."""
+    shortcut(monkeypatch)
+    network = build().eval()
+    mixed = deployed(network)
+    monkeypatch.setattr(bundle.torch.export, "load", lambda _: nn.Module())
+    monkeypatch.setattr(nn.Module, "module", lambda _: lambda x: mixed(x).flip(0), raising=False)
+    with pytest.raises(ExportMismatchError, match="'pt2'"):
+        export(tmp_path, network)
+    task = SimpleNamespace(
+        **vars(TASK)
+        | {"difference": lambda found, expected: (found[0].sort(0)[0] - expected[0].sort(0)[0]).abs().max().item()}
+    )
+    assert export(tmp_path, network, task=task).differences["pt2"] == 0
+
+
+def test_each_output_is_compared_in_its_own_range():
+    pixels, scores = torch.tensor([0.0, 200.0]), torch.tensor([0.5, 0.25])
+    assert largest_difference([pixels + 1, scores], [pixels, scores]) == pytest.approx(1 / 200)
+    assert largest_difference([pixels, scores + 0.125], [pixels, scores]) == 0.125
+    assert math.isnan(largest_difference([pixels, scores * math.nan], [pixels, scores]))
+    assert math.isnan(largest_difference([pixels * math.nan, scores], [pixels, scores]))
 
 
 def test_logits_that_are_not_finite_are_an_error(monkeypatch, tmp_path):

@@ -22,7 +22,7 @@ from nassay.exports.onnx import INPUT, to_onnx
 from nassay.exports.readme import readme
 from nassay.tasks.base import Task
 
-TOLERANCE = 1e-3
+TOLERANCE = 1e-3  # of a task's `difference`
 _NORMALISATION = ("mean", "std")  # baked into the files
 
 
@@ -37,15 +37,13 @@ class ExportReport:
     Attributes:
         folder: where the files are.
         file_bytes: size of each file.
-        max_abs_differences: of each format's outputs from the trained module's, on the sample.
-        tolerance: the largest difference that passes, `TOLERANCE` x max(1, largest absolute output).
+        differences: of each format's outputs from the trained module's, on the sample (`Task.difference`).
         seconds: wall-clock time of export and checks.
     """
 
     folder: Path
     file_bytes: Mapping[str, int]
-    max_abs_differences: Mapping[str, float]
-    tolerance: float
+    differences: Mapping[str, float]
     seconds: float
 
 
@@ -93,12 +91,12 @@ def export_best(
     partial.mkdir(parents=True)
     try:
         _write(partial, deployed, facts, readme(facts, task.output_words, task.reading))
-        differences, tolerance = _check(partial, deployed, sample.float().cpu(), task, rebuild)
+        differences = _check(partial, deployed, sample.float().cpu(), task, rebuild)
         file_bytes = {f.name: f.stat().st_size for f in sorted(partial.iterdir())}
         _publish(partial, folder / "best")
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return ExportReport(folder / "best", file_bytes, differences, tolerance, time.perf_counter() - start)
+    return ExportReport(folder / "best", file_bytes, differences, time.perf_counter() - start)
 
 
 def _write(folder: Path, deployed: nn.Module, facts: dict[str, Any], text: str) -> None:
@@ -123,8 +121,8 @@ def _write(folder: Path, deployed: nn.Module, facts: dict[str, Any], text: str) 
 @torch.no_grad()
 def _check(
     folder: Path, deployed: nn.Module, sample: Tensor, task: Task, rebuild: Callable[[], nn.Module]
-) -> tuple[dict[str, float], float]:
-    """The largest difference of each format, and the tolerance that all of them keep."""
+) -> dict[str, float]:
+    """The difference of each format, none of them above the tolerance."""
     expected = _several(deployed(sample))
     if not all(bool(torch.isfinite(output).all()) for output in expected):
         raise ExportMismatchError("The trained network's outputs are not finite, so it is not exported.")
@@ -138,18 +136,14 @@ def _check(
         "onnx": [torch.from_numpy(a) for a in session.run(list(task.output_names), {INPUT: sample.numpy()})],
         "pt2": program(sample),
     }
-    tolerance = TOLERANCE * max(1.0, *(output.abs().max().item() for output in expected))
-    differences = {
-        name: max((a - b).abs().max().item() for a, b in zip(_several(outputs), expected, strict=True))
-        for name, outputs in found.items()
-    }
-    wrong = {name: d for name, d in differences.items() if not d <= tolerance}
+    differences = {name: task.difference(_several(outputs), expected) for name, outputs in found.items()}
+    wrong = {name: d for name, d in differences.items() if not d <= TOLERANCE}
     if wrong:
         raise ExportMismatchError(
-            f"Exported files differ from the trained network by {wrong} in their outputs, more than "
-            f"{tolerance:.2g}; nothing was exported. The network does something that the format can't hold."
+            f"Exported files differ from the trained network by {wrong} of the range of their outputs, more than "
+            f"{TOLERANCE:g}; nothing was exported. The network does something that the format can't hold."
         )
-    return differences, tolerance
+    return differences
 
 
 def _several(outputs: Tensor | Sequence[Tensor]) -> list[Tensor]:

@@ -66,6 +66,15 @@ def test_a_built_network_starts_at_the_blind_loss(task: Detection) -> None:
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.head.parameters())
 
 
+def test_the_blind_loss_is_that_of_images_with_objects() -> None:
+    """A source that begins with 80 images of nothing has the blind loss of the others alone."""
+    data = composites(0, sizes=(24, 8, 8))
+    x, y, split = (np.concatenate([np.repeat(a[:1], 80, axis=0), a]) for a in (data.x, data.y, data.split))
+    y[:80] = -1
+    late = Detection(BoxData(x, y, data.classes, "late", split))
+    assert late.blind_loss == pytest.approx(Detection(data).blind_loss)
+
+
 def test_a_detector_learns_a_few_images(task: Detection) -> None:
     torch.manual_seed(0)
     space = task.space("mobile")
@@ -87,6 +96,14 @@ def test_deployed_is_scaled_images_to_detections(task: Detection) -> None:
     assert (boxes.shape, scores.shape, labels.shape) == ((2, 100, 4), (2, 100), (2, 100))
     assert boxes.min() >= 0
     assert boxes.max() <= 64
+
+
+def test_two_detections_in_another_order_are_the_same(task: Detection) -> None:
+    boxes = torch.tensor([[[0.0, 0, 20, 20], [30, 30, 60, 60]]])
+    scores, labels = torch.tensor([[0.5, 0.5 - 1e-6]]), torch.tensor([[3, 4]])
+    expected = [boxes, scores, labels]
+    assert task.difference([part.flip(1) for part in expected], expected) == 0
+    assert task.difference([boxes, scores, labels.flip(1)], expected) == 40 / 64  # the only one of its class is far
 
 
 @pytest.mark.parametrize("kind", [np.array, torch.tensor])

@@ -1,5 +1,6 @@
 """The task of finding and naming objects."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from nassay.errors import UserError
 from nassay.spaces.base import Head, Shape
 from nassay.tasks.base import Illustration, Split, tasks
+from nassay.tasks.detection.agreement import disagreement
 from nassay.tasks.detection.augment import augment_boxes
 from nassay.tasks.detection.average_precision import average_precision, check_installed
 from nassay.tasks.detection.box_data import BoxData
@@ -81,8 +83,9 @@ class Detection(ImageTask):
 
     @property
     def blind_loss(self) -> float:
-        """The loss of a head that has learnt nothing, on the first training images."""
-        y = torch.from_numpy(np.array(self.train.y[:BLIND_ITEMS]))
+        """The loss of a head that has learnt nothing, on the first training images that have an object."""
+        some = np.flatnonzero((self.train.y[..., 0] >= 0).any(axis=1))[:BLIND_ITEMS]
+        y = torch.from_numpy(self.train.y[some])
         return self.loss(blind_outputs(len(y), len(self.classes), self.input_shape[1:]), y).item()
 
     def metric_of(self, outputs: Tensor, targets: Tensor) -> float:
@@ -100,6 +103,10 @@ class Detection(ImageTask):
     def deployed(self, network: nn.Module) -> nn.Module:
         """Normaliser, network and non-maximum suppression in one: boxes in pixels, scores, labels."""
         return Detector(self.normalizer(), network, self.input_shape[1:])
+
+    def difference(self, found: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
+        """The largest difference between detections that belong together (`agreement.disagreement`)."""
+        return disagreement(found, expected, self.input_shape[1:])
 
     @property
     def output_words(self) -> str:
