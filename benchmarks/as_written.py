@@ -24,7 +24,7 @@ from nassay.estimators.proxies.settings import ProbeSettings
 from nassay.reports.bench_tables import correlation, interval
 from nassay.spaces.base import Architecture
 from nassay.spaces.nb201 import NB201
-from nassay.studies.bench_rows import rows, to_score
+from nassay.studies.bench_rows import chosen, rows, to_score
 from nassay.studies.bench_worker import Scorer
 from nassay.studies.executors import usable_cores
 from nassay.studies.probe_inputs import probe_inputs
@@ -54,11 +54,11 @@ def main() -> None:
     parser.add_argument("--names", nargs="+", default=list(NAMES), help="rows of the tables")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
-    cores = usable_cores()
-    jobs = [(args.work, d, args.sample, tuple(args.names), core, cores) for d in args.datasets for core in range(cores)]
+    cores, names = usable_cores(), chosen(args.names)
+    jobs = [(args.work, d, args.sample, names, core, cores) for d in args.datasets for core in range(cores)]
     with ProcessPoolExecutor(cores) as pool:
         list(pool.map(collect, *zip(*jobs, strict=True)))
-    found = {dataset: judged(args.work, dataset, args.sample, args.names) for dataset in args.datasets}
+    found = {dataset: judged(args.work, dataset, args.sample, names) for dataset in args.datasets}
     write(found, args)
 
 
@@ -89,7 +89,7 @@ def collect(work: Path, dataset: str, size: int, names: tuple[str, ...], core: i
             file.write(json.dumps({"architecture": text, "scores": scores}) + "\n")
 
 
-def judged(work: Path, dataset: str, size: int, names: list[str]) -> dict[str, Any]:
+def judged(work: Path, dataset: str, size: int, names: tuple[str, ...]) -> dict[str, Any]:
     """What the proxies were shown, and a row for each name, as `nassay bench proxies` has them."""
     sample = sample_of(dataset, size)
     scores: dict[str, dict[str, float | None]] = {}
