@@ -16,7 +16,18 @@ import numpy as np
 
 from nassay.cli.display import Display
 from nassay.gaps.regret import ranking
-from nassay.reports.arena_tables import DASH, HEADINGS, amount, arena_cells, arena_notes, arena_title, simulated
+from nassay.reports.arena_tables import (
+    DASH,
+    HEADINGS,
+    RANDOM,
+    amount,
+    arena_cells,
+    arena_notes,
+    arena_title,
+    fewer,
+    simulated,
+    span,
+)
 from nassay.studies.arena_bench import bench_search
 from nassay.studies.arena_files import SUMMARY
 
@@ -103,8 +114,29 @@ def write(summaries: list[dict[str, Any]], command: str) -> None:
     ]
     lines += [line for summary in summaries for line in section(summary)]
     (RESULTS / "search.md").write_text("\n".join(lines), encoding="utf-8")
-    document = {"command": command, "benchmarks": summaries}
+    document = {"methods": methods(summaries, command), "command": command, "benchmarks": summaries}
     (RESULTS / "search.json").write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def methods(summaries: list[dict[str, Any]], command: str) -> dict[str, dict[str, str]]:
+    """What docs/methods.md says of the strategies that have no benchmark of their own."""
+    found = {}
+    for name in BASELINES.split(","):
+        parts = [told(by_name(summary)[name], summary) for summary in summaries if name in by_name(summary)]
+        if parts:
+            start = f"mean regret after {summaries[0]['evaluations']} trainings, {summaries[0]['seeds']} seeds"
+            result = f"{start}: {'; '.join(parts)}"
+            found[f"strategy/{name.partition(':')[0]}"] = {"result": result, "command": command}
+    return found
+
+
+def told(row: dict[str, Any], summary: dict[str, Any]) -> str:
+    """A strategy on one benchmark."""
+    unit = summary["unit"]
+    regret = f"{amount(row['regret'], unit)} ({span(row['regret_low'], row['regret_high'], unit)})"
+    times = DASH if row["name"] == RANDOM else fewer(row, RANDOM, summary["evaluations"])
+    faster = "" if times == DASH else f", as good as random search with {times} times fewer"
+    return f"{summary['table']} {summary['dataset']} {regret} {unit}{faster}"
 
 
 def main() -> None:
