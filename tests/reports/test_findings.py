@@ -27,7 +27,7 @@ def test_certainty_gives_wilson_and_both_differences(sample):
     assert f"{100 * low:.1f} % to {100 * high:.1f} %" in first
     assert "reference network: +1.1 percentage points" in reference
     assert "too close to call" in reference
-    assert "random network under the same limits: +4.7" in random
+    assert "the best random draw under the same limits: +4.7" in random
     assert "the test items support" in random
 
 

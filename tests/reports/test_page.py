@@ -77,7 +77,7 @@ def test_everything_is_on_the_page(sample, small_library):
     for words in (
         "97.2 % test accuracy at 1.92 ms", "95 % interval 95.0 % to 98.5 %", "All limits are kept",
         "az_nas", "0.38 to 0.70", "spans 0", "19 min 48 s", "the loss became NaN in epoch 2", "8 x 8 grey images",
-        "nassay search digits", "one run in ten takes 2.01 ms",
+        "nassay: digits", "one run in ten takes 2.01 ms",
     ):  # fmt: skip
         assert words in text
     assert set(plots_of(html)) == {"pareto", "curves", "gap-0", "gap-1", "gap-2"}

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from nassay.reports import standalone
+from nassay.reports import bench_tables, standalone
 from nassay.reports.standalone import standalone_page
 
 
@@ -14,7 +14,7 @@ def page(monkeypatch, bench):
     monkeypatch.setattr(standalone, "get_plotlyjs", lambda: "/* plotly */")
     plots = {"whole": {"data": [], "layout": {"title": "</script> & more"}}, "best": {"data": [], "layout": {}}}
     summary = {"overview": [], "benchmarks": [], "findings": ["x"], "absent": [], "seed": 0, "batch_size": 1}
-    return standalone_page("zero_shot.html.j2", plots, summary=summary, tables=standalone)
+    return standalone_page("zero_shot.html.j2", plots, summary=summary, tables=bench_tables)
 
 
 def test_only_the_pages_own_scripts_may_run(page):

@@ -178,7 +178,7 @@ def test_the_final_bound_is_decided_once(study, workers):
     assert workers.jobs == []
 
 
-@pytest.mark.parametrize(("space", "strategy"), [("nb201", "random"), ("mobile", "cascade")])
+@pytest.mark.parametrize(("space", "strategy"), [("nb201", "random"), ("mobile", "evolution")])
 def test_a_finished_study_that_is_given_again_late_has_the_same_finalists(study, space, strategy):
     """All of its time has gone, which says nothing of a search that is paid for."""
     settings = {"space": space, "strategy": strategy, "minutes": 1.0, "evaluations": None}
