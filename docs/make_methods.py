@@ -56,8 +56,8 @@ CLAIMS = {
     "strategy/proxybo": "up to 5.41 times faster than regularized evolution and 3.86 times than BRP-NAS, five tasks "
     "(abstract)",
     "strategy/random": "hard to beat (arXiv:1902.07638)",
-    "strategy/tg_nas": "CIFAR-10 accuracy 93.75 % on NAS-Bench-201 (abstract); up to 300 times quicker than searches by "
-    "other zero-cost proxies, its own training left out (text)",
+    "strategy/tg_nas": "CIFAR-10 accuracy 93.75 % on NAS-Bench-201 (abstract); up to 300 times quicker than searches "
+    "by other zero-cost proxies, its own training left out (text)",
     "topology/sed": "three orders of magnitude faster than other proxies; a search of about a second finds higher "
     "accuracy with fewer parameters, five benchmarks (abstract); the formula was not obtained",
     "topology/tg_nas": "up to 300 times quicker searches than other zero-cost proxies', its own training left out "
