@@ -72,7 +72,8 @@ def run(arguments: argparse.Namespace, strategy: str, seed: int) -> str | None:
     if done.returncode == 0:
         return None
     said = done.stderr.strip().splitlines()
-    return said[-1] if said else f"exit code {done.returncode}"
+    reason = said[-1] if said else f"exit code {done.returncode}"
+    return reason.replace(str(arguments.data), arguments.data.name)
 
 
 def write_table(arguments: argparse.Namespace, reasons: dict[str, str]) -> None:
