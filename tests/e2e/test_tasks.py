@@ -9,7 +9,7 @@ from PIL import Image
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-SEARCH = ("--space", "mobile", "--strategy", "random", "--evaluations", "3", "--workers", "1", "--json")
+SEARCH = ("--space", "mobile", "--strategy", "random", "--evaluations", "4", "--workers", "1", "--json")
 OUTPUTS = {"detection": ["boxes", "scores", "labels"], "depth": ["depth"], "retrieval": ["embedding"]}
 
 
@@ -68,7 +68,7 @@ def test_killed_within_search_and_finish_it_ends_as_if_nothing_had_been(task, wo
     assert straight["task"]["name"] == task
 
     run = nassay.folder / "run"
-    for trainings in (1, 4):
+    for trainings in (1, 5):
         command = nassay.start(*words, "--out", "run")
         command.wait_for(lambda n=trainings: sum(r[2] == "training" for r in tools.rows_of(run)) >= n)
         command.kill()

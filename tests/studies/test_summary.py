@@ -95,6 +95,15 @@ def test_failures_of_one_kind_do_not_hide_those_of_another():
     ]
 
 
+def test_the_order_in_which_workers_finish_changes_no_gap():
+    def row(architecture, estimator, value, fidelity=""):
+        return {"architecture": architecture, "estimator": estimator, "fidelity": fidelity, "value": value}
+
+    records = [row(a, "training", 0.1 * i, "epochs=2") for i, a in enumerate("abcdef")]
+    records += [row(a, name, (7 * i) % 5) for i, a in enumerate("abcdef") for name in ("zen", "snip")]
+    assert measured_gaps(records, 0) == measured_gaps(records[::-1], 0)
+
+
 def test_time_adds_up_over_sessions(ledger, plan):
     for seconds in (10.0, 5.5):
         ledger.touch_session(ledger.open_session(), seconds, {"search": seconds - 1, "start": 1.0})

@@ -100,7 +100,10 @@ class FewShot:
         """Larger is better; None where there is no value, or nobody has asked for it."""
         recipe, losses = self.found.recipe, [self._losses.get(a) for a in architectures]
         macs = [self.problem.profile(a).macs for a in architectures]
-        return [None if v is None else -recipe.value(v, m) for v, m in zip(losses, macs, strict=True)]
+        return [
+            None if v is None or not recipe.covers(m) else -recipe.value(v, m)
+            for v, m in zip(losses, macs, strict=True)
+        ]
 
     def judged(self, truth: Mapping[Architecture, float], comparable: np.ndarray) -> float:
         """Share of comparable pairs that are ordered as the truth has it, never by a recipe that has seen both.

@@ -71,13 +71,14 @@ def measured_gaps(records: Sequence[Row], seed: int) -> list[dict[str, Any]]:
     bound of training is held against the next higher one. Recipes that were tried for these very trainings are left
     out: what they are worth elsewhere is told by the search for them.
     """
+    records = sorted(records, key=lambda r: (r["architecture"], r["estimator"]))  # not in the order of being finished
     trainings = _by_bound(records)
     if not trainings:
         return []
     bounds = list(trainings)
     lowest = bounds[0]
     reports = []
-    names = dict.fromkeys(r["estimator"] for r in records)
+    names = sorted({r["estimator"] for r in records})
     for name in [n for n in names if n not in NOT_PROXIES and not n.startswith(("eproxy:", "supernet:"))]:
         reports.append(_gap(name, lowest, _values(records, name), trainings[lowest], seed))
     for low, high in zip(bounds, bounds[1:], strict=False):
