@@ -428,7 +428,7 @@ def test_a_look_is_at_the_task_s_sample(monkeypatch: pytest.MonkeyPatch) -> None
     current = training()
     sample = digits().validation_sample(50)
     right = current.outputs(sample)[0].argmax(1).numpy() == sample.y
-    current._evaluate([], module.LOOK_ITEMS)
+    current._evaluate([], current.task.validation_sample(module.LOOK_ITEMS))
     assert current.state.curve[-1]["validation_accuracy"] == pytest.approx(right.mean())
     assert current.state.curve[-1]["items"] == 50
 

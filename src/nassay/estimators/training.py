@@ -189,16 +189,16 @@ class Training:
             if len(losses) >= 50 and np.mean(losses[-50:]) > 3 * blind + 1:
                 return f"the training diverged: mean loss {np.mean(losses[-50:]):.3g} at step {self.state.step}"
             self.state.seconds += time.perf_counter() - tick
-            if self._evaluation_due(bound) and not self._evaluate(losses, LOOK_ITEMS):
+            if self._evaluation_due(bound) and not self._evaluate(losses, self.task.validation_sample(LOOK_ITEMS)):
                 return f"the outputs are not finite at step {self.state.step}"
             if self.state.seconds - last_save > 15:
                 self._save()
                 last_save = self.state.seconds
         self.resolution = bound.resolution
         last = self.state.curve[-1] if self.state.curve else {}
-        items = self._items_at(bound)
-        complete = last.get("step") == self.state.step and last.get("items") == len(self.task.validation_sample(items))
-        if not complete and not self._evaluate(losses, items):
+        split = self.task.validation_sample(self._items_at(bound))
+        complete = last.get("step") == self.state.step and last.get("items") == len(split)
+        if not complete and not self._evaluate(losses, split):
             return f"the outputs are not finite at step {self.state.step}"
         self._save()
         return None
@@ -312,15 +312,14 @@ class Training:
         last = self.state.curve[-1]["seconds" if bound.epochs is None else "step"] if self.state.curve else 0.0
         return here - last >= end / FINAL_LOOKS if bound.final else here >= max(end / 5, 1.6 * last)
 
-    def _evaluate(self, losses: list[float], items: int | None = None) -> bool:
+    def _evaluate(self, losses: list[float], split: Split) -> bool:
         """Add a point to the curve; False, and no point, where the metric is not finite.
 
         Args:
             losses: training losses so far.
-            items: about how many validation items to look at (`Task.validation_sample`); None for all.
+            split: the validation items to look at.
         """
         tick = time.perf_counter()
-        split = self.task.validation_sample(items)
         value = self.task.metric_of(*self.outputs(split))
         self.state.seconds += time.perf_counter() - tick
         if not math.isfinite(value):
