@@ -6,6 +6,7 @@ from torch import nn
 
 from nassay.errors import UserError
 from nassay.estimators.analytic import Analytic
+from nassay.estimators.proxies import Batch, score
 from nassay.spaces.base import Architecture
 from nassay.spaces.bypass import EIGHTHS, LAYERS, Bypass, BypassSpace, Filters, LeadingNorm, _layer, _layers
 
@@ -66,6 +67,14 @@ def test_multiply_accumulates_fall_with_the_filters() -> None:
     space = BypassSpace()
     macs = {t: Analytic.of(space).profile(space.from_string(t)).macs for t in (FULL, "bypass:4888-8888-8888")}
     assert macs[FULL] - macs["bypass:4888-8888-8888"] == 16 * 32 * 9 * 256
+
+
+def test_a_layer_without_filters_is_no_stage() -> None:
+    """It passes its input on, whose gain of one would have no logarithm to weigh."""
+    network = BypassSpace().build(BypassSpace().from_string("bypass:8600-8000-0000"))
+    assert len(network.stages) == 1 + (1 + 2) + (1 + 1) + 1
+    batch = Batch(torch.zeros(4, 3, 32, 32), torch.zeros(4, dtype=torch.int64))
+    assert score(network, batch, ["az_trainability"])["az_trainability"].value is not None
 
 
 def test_a_layer_without_filters_may_stand_anywhere() -> None:

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -138,11 +139,12 @@ def test_changed_data_is_refused(plan, task, make_images, tmp_path):
         claim(tmp_path, plan, task_from((x, y), seed=0))
 
 
-def test_a_folder_of_other_things_is_refused_and_left_alone(plan, task, tmp_path):
-    (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(UserError, match=r"not empty and holds no study \(found thesis\.tex\)"):
+@pytest.mark.parametrize("name", ["thesis.tex", "film.partial"])
+def test_a_folder_of_other_things_is_refused_and_left_alone(name, plan, task, tmp_path):
+    (tmp_path / name).write_text("precious")
+    with pytest.raises(UserError, match=rf"not empty and holds no study \(found {re.escape(name)}\)"):
         claim(tmp_path, plan, task)
-    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+    assert [p.name for p in tmp_path.iterdir()] == [name]
 
 
 def test_what_a_killed_command_left_of_its_data_is_replaced(plan, task, tmp_path):

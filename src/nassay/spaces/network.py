@@ -54,8 +54,8 @@ class Network(nn.Module):
 
     @property
     def stages(self) -> list[nn.Module]:
-        """The stem and every block: their outputs are the primary block features."""
-        return [self.stem, *self.blocks]
+        """The stem and every block that does something: their outputs are the primary block features."""
+        return [self.stem, *(block for block in self.blocks if not isinstance(block, nn.Identity))]
 
     @property
     def trunk(self) -> nn.Module:
