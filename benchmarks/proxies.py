@@ -3,8 +3,9 @@
     NASSAY_DATA=data python benchmarks/proxies.py --score --sample 1000
 
 scores what the run folder's ledger does not hold yet (hours, for all tables on two cores; it may be stopped and goes
-on), then writes `benchmarks/results/proxies.json` and `.md`. Without `--score` both are written again from the scores
-in the JSON, with date and command of the run that they come from: published figures, means and findings anew.
+on), then writes `benchmarks/results/proxies.json` and `.md`, with `--fast` `proxies_fast`. Without `--score` they are
+written again from the scores in the JSON, with date and command of the run that they come from: published figures,
+means and findings anew.
 
     python benchmarks/proxies.py --folders runs/bench-nasbench201-cifar10 ...
 
@@ -44,6 +45,7 @@ from nassay.studies.executors import usable_cores
 from nassay.studies.zero_shot import KEPT, bench_zero_shot
 
 RESULTS = Path(__file__).parent / "results"
+PAGES = ("proxies", "proxies_fast")  # networks as they are, and by `ProbeSettings.fast`
 SETTINGS = ("batch_size", "largest_side", "depth_percent", "least_pixels", "seed")
 BASELINES = ("params", "macs", "random")
 HEADINGS = (
@@ -63,17 +65,22 @@ def main() -> None:
     parser.add_argument("--fast", action="store_true", help="show networks fewer inputs and less depth")
     parser.add_argument("--out", type=Path, default=Path("runs/zero-shot"), help="run folder with the ledger")
     args = parser.parse_args()
-    cache = RESULTS / "proxies.json"
     if args.score or args.folders:
-        scored = gathered(args.folders) if args.folders else score(args)
-    elif cache.exists():
-        scored = json.loads(cache.read_text("utf-8"))
+        scored = [gathered(args.folders) if args.folders else score(args)]
     else:
-        sys.exit(f"There is no {cache}: give --score, with NASSAY_DATA set.")
-    found = derived(scored)
-    cache.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
-    (RESULTS / "proxies.md").write_text(page(found), "utf-8")
-    sys.stdout.write(f"{RESULTS / 'proxies.md'}\n")
+        scored = [json.loads(path.read_text("utf-8")) for path in map(kept, PAGES) if path.exists()]
+    if not scored:
+        sys.exit("There are no scores yet: give --score, with NASSAY_DATA set.")
+    for found in map(derived, scored):
+        path = kept(PAGES["depth_percent" in found])
+        path.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
+        path.with_suffix(".md").write_text(page(found), "utf-8")
+        sys.stdout.write(f"{path.with_suffix('.md')}\n")
+
+
+def kept(name: str) -> Path:
+    """Where the scores of a page lie."""
+    return RESULTS / f"{name}.json"
 
 
 def score(args: argparse.Namespace) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from nassay.estimators.proxies.streams import derived_seed
 
 PARTS = ("az_expressivity", "az_progressivity", "az_trainability", "az_complexity")
 SETTING = Setting(init="kaiming", input="noise", cut=True)
+SIGNS = 2 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np.float32) - 1  # of each byte's bits
 PAPER = "Lee & Ham, CVPR 2024, arXiv:2403.19232"
 
 
@@ -144,9 +145,8 @@ class BlockJacobians(Signal):
     def _signs(self, like: Tensor) -> Tensor:
         """Random signs, the same for a shape in every layout."""
         b, c, h, w = like.shape
-        packed = np.frombuffer(self._rng.bytes(-(-like.numel() // 8)), np.uint8)
-        bits = np.unpackbits(packed, count=like.numel())
-        return torch.from_numpy(bits).to(like).mul_(2).sub_(1).view(b, h, w, c).permute(0, 3, 1, 2)
+        eights = SIGNS.take(np.frombuffer(self._rng.bytes(-(-like.numel() // 8)), np.uint8), axis=0)
+        return torch.from_numpy(eights.reshape(-1)[: like.numel()]).to(like).view(b, h, w, c).permute(0, 3, 1, 2)
 
 
 class MacCount(Signal):
