@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from nassay.estimators.proxies import proxies
+from nassay.estimators.proxies.az_nas import PAPER as AZ_NAS
 from nassay.estimators.tables.base import tables
 from nassay.estimators.topology import topologies
 from nassay.estimators.training import Recipe
@@ -25,6 +26,7 @@ from nassay.gaps.published import published
 from nassay.registry import Entry, Registry
 from nassay.spaces.base import spaces
 from nassay.strategies.base import strategies
+from nassay.studies.bench_rows import AGGREGATES
 from nassay.tasks.base import tasks
 from nassay.tasks.datasets import datasets
 
@@ -35,6 +37,8 @@ RESULTS = DOCS.parent / "benchmarks" / "results"
 # Claims that are no rank correlation; the correlations are in nassay.gaps.published. In brackets where each was read:
 # the paper's abstract or text, or second-hand, in another paper or table.
 CLAIMS = {
+    "loss/nir": "Recall@1 69.1 % on CUB200, 89.1 % on Cars196, ResNet-50 (second-hand); some 0.5 to 1.5 points above "
+    "the same loss alone (remembered)",
     "proxy/eproxy": "with DPS mean Spearman rho 0.73 over NDS's ImageNet spaces, the best efficient proxy before 0.56; "
     "as good as early stopping on TransNAS-Bench-101's cells, 146 times faster (abstract)",
     "strategy/beta_darts": "test accuracy 94.36 / 73.51 / 46.34 % on NAS-Bench-201's three data sets (second-hand)",
@@ -89,6 +93,12 @@ CONSTANTS = {
     "estimators.predictors.influence.TEMPERATURE": "t0 of the influences",
     "studies.worker.PROBE_BATCH": "images that the proxies see",
 }
+# Methods that are no entry of a registry: what it is, paper.
+OTHERS = {
+    "proxy/az_nas": (AGGREGATES["az_nas"].summary, AZ_NAS),
+    "proxy/nassay": (AGGREGATES["nassay"].summary, "nassay"),
+    "loss/nir": ("a flow that ties embeddings to their class's proxy", "Roth et al., CVPR 2022, arXiv:2203.08547"),
+}
 NOT_CLAIMED = "none recorded"
 NOT_MEASURED = "not measured yet"
 
@@ -124,6 +134,8 @@ def page(measured: dict[str, dict[str, str]]) -> str:
             table(proxies, {"better": better, "needs": needs, **judged(proxies, measured)}),
             "## Topology-only estimators\n",
             table(topologies, {"better": better, **judged(topologies, measured)}),
+            "## Made of others, or part of a task\n",
+            others(measured),
             "## Strategies\n",
             table(strategies, judged(strategies, measured)),
             "## Spaces\n",
@@ -174,17 +186,31 @@ def needs(entry: Entry[Any]) -> str:
 
 def judged(registry: Registry[Any], measured: dict[str, dict[str, str]]) -> Facts:
     """The columns of methods that claim to find good networks."""
+    return {
+        "claimed": lambda entry: claimed(f"{registry.noun}/{entry.name}"),
+        "measured here": lambda entry: seen(f"{registry.noun}/{entry.name}", measured),
+    }
 
-    def claim(entry: Entry[Any]) -> str:
-        figures = published(entry.name, "nasbench201", "cifar10")
-        claims = [f"{f['statistic'].replace('_', ' ')} {f['value']:g} ({f['source']})" for f in figures]
-        return CLAIMS.get(f"{registry.noun}/{entry.name}") or "; ".join(claims) or NOT_CLAIMED
 
-    def measurement(entry: Entry[Any]) -> str:
-        found = measured.get(f"{registry.noun}/{entry.name}")
-        return NOT_MEASURED if found is None else f"{found['result']} (`{found['command']}`)"
+def claimed(key: str) -> str:
+    """What the paper says of a method, and where that was read."""
+    figures = published(key.partition("/")[2], "nasbench201", "cifar10")
+    claims = [f"{f['statistic'].replace('_', ' ')} {f['value']:g} ({f['source']})" for f in figures]
+    return CLAIMS.get(key) or "; ".join(claims) or NOT_CLAIMED
 
-    return {"claimed": claim, "measured here": measurement}
+
+def seen(key: str, measured: dict[str, dict[str, str]]) -> str:
+    """What was measured of a method here, and by which command."""
+    found = measured.get(key)
+    return NOT_MEASURED if found is None else f"{found['result']} (`{found['command']}`)"
+
+
+def others(measured: dict[str, dict[str, str]]) -> str:
+    """A Markdown table of the methods that are in no registry."""
+    lines = [row(["method", "what it is", "paper", "claimed", "measured here"]), row(["---"] * 5)]
+    for key, (summary, paper) in OTHERS.items():
+        lines.append(row([f"`{key.partition('/')[2]}`", summary, paper, claimed(key), seen(key, measured)]))
+    return "\n".join(lines) + "\n"
 
 
 def table(registry: Registry[Any], facts: Facts) -> str:
