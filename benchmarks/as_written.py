@@ -5,8 +5,8 @@
 A cell's operations that lead nowhere count here: they have parameters, and some proxies see them. Everywhere else a
 network is built in canonical form, without them, so that our figures on this table differ from the papers'; this page
 says how much of the difference that is. Sample, seeds, inputs and settings are those of `nassay bench proxies --sample
-1000 --seed 0`, whose figures stand beside where `results/proxies.json` has them. Goes on where it was stopped. Writes
-`benchmarks/results/as_written.md` and `.json`.
+1000 --seed 0`, whose figures stand beside where `results/proxies.json` has them. Goes on where it was stopped; the page
+has what is finished. Writes `benchmarks/results/as_written.md` and `.json`.
 """
 
 import argparse
@@ -34,8 +34,10 @@ from score_samples import rows_of
 RESULTS = Path(__file__).parent / "results"
 TABLE, SEED = "nasbench201", 0
 DATASETS = ("cifar10", "cifar100", "ImageNet16-120")
-CHEAP = ("params", "macs", "az_nas", "az_nas_linear", "synflow", "naswot")
-NAMES = (*CHEAP, "snip", "grad_norm", "jacob_cov", "zen", "zico")
+NAMES = (
+    *("params", "macs", "az_nas", "az_nas_linear", "az_expressivity", "az_progressivity", "az_trainability"),
+    *("synflow", "naswot", "snip", "grad_norm", "jacob_cov", "zen", "zico"),
+)
 
 
 class AsWritten(NB201):
@@ -51,15 +53,15 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder of the scores")
     parser.add_argument("--sample", type=int, default=1000, help="cells of each data set")
     parser.add_argument("--datasets", nargs="+", default=list(DATASETS), choices=DATASETS)
-    parser.add_argument("--names", nargs="+", default=list(NAMES), help="rows of the tables")
+    parser.add_argument("--names", nargs="+", default=list(NAMES), choices=NAMES, help="what to score now")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     cores, names = usable_cores(), chosen(args.names)
     jobs = [(args.work, d, args.sample, names, core, cores) for d in args.datasets for core in range(cores)]
     with ProcessPoolExecutor(cores) as pool:
         list(pool.map(collect, *zip(*jobs, strict=True)))
-    found = {dataset: judged(args.work, dataset, args.sample, names) for dataset in args.datasets}
-    write(found, args)
+    found = {dataset: judged(args.work, dataset, args.sample) for dataset in DATASETS}
+    write({dataset: ranked for dataset, ranked in found.items() if ranked["rows"]}, args)
 
 
 def sample_of(dataset: str, size: int) -> Sample:
@@ -89,15 +91,18 @@ def collect(work: Path, dataset: str, size: int, names: tuple[str, ...], core: i
             file.write(json.dumps({"architecture": text, "scores": scores}) + "\n")
 
 
-def judged(work: Path, dataset: str, size: int, names: tuple[str, ...]) -> dict[str, Any]:
-    """What the proxies were shown, and a row for each name, as `nassay bench proxies` has them."""
+def judged(work: Path, dataset: str, size: int) -> dict[str, Any]:
+    """What the proxies were shown, and a row for each name that all cells of the sample were scored by."""
     sample = sample_of(dataset, size)
     scores: dict[str, dict[str, float | None]] = {}
     for path in work.glob(f"{dataset}-*.jsonl"):
         for row in rows_of(path):
             scores.setdefault(row["architecture"], {}).update(row["scores"])
-    scored = to_score(names)
     texts = [sample.space.to_string(a) for a in sample.architectures]
+    names = [n for n in chosen(NAMES) if all(m in scores.get(text, {}) for text in texts for m in to_score([n]))]
+    if not names:
+        return {"inputs": "", "rows": []}
+    scored = to_score(names)
     values = [[np.nan if (v := scores[text][name]) is None else v for text in texts] for name in scored]
     array = np.array(values, dtype=float)
     columns = Columns(scored, array, np.ones(array.shape, dtype=bool), np.zeros(len(scored)))
