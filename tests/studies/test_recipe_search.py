@@ -12,6 +12,7 @@ import pytest
 from nassay.errors import UserError
 from nassay.estimators.analytic import Analytic
 from nassay.estimators.proxies.eproxy_recipe import Recipe
+from nassay.estimators.proxies.settings import ProbeSettings
 from nassay.gaps.gap import gap
 from nassay.spaces.base import Architecture, Space
 from nassay.spaces.nb201 import NB201
@@ -163,6 +164,18 @@ def test_a_benchmark_of_proxies_and_a_search_keep_out_of_each_other_s_folders(tm
         pass
     with pytest.raises(UserError, match="holds a benchmark of proxies, not of recipes"):
         run(tmp_path / "proxies")
+
+
+def test_recipes_that_differ_in_the_macs_term_alone_are_paid_for_once(tmp_path: Path, few: FewCells) -> None:
+    space, networks = few.space("toys"), few.networks[:5]
+    truth = np.array([accuracy(a.choices) for a in networks])
+    sample = Sample("few", "toys", space, few.metric("toys"), 30, networks, truth, networks, np.arange(5))
+    recipes = [Recipe(), Recipe(alpha=0.5, max_macs=100), Recipe(learning_rate=0.6)]
+    with recipe_search._Payer(tmp_path / "run", 1, ProbeSettings(), 0) as payer:
+        plain, other, slow = payer.losses(sample, recipes, lambda *_: None)
+    assert plain == other == [10 + t for t in truth]
+    assert slow == [10 - t for t in truth]
+    assert Workers.paid == 2 * 5
 
 
 def test_a_network_beyond_the_recipe_s_macs_has_no_score(few: FewCells) -> None:

@@ -145,10 +145,15 @@ class _Payer(BenchFolder):
 
     def losses(self, sample: Sample, recipes: Sequence[Recipe], progress: Progress) -> list[Losses]:
         """For each recipe the losses, without the MACs' term, of a sample's networks; None where there is none."""
-        names = [recipe.regression.name for recipe in recipes]
-        scores = Scores(self._ledger, sample, names, self.inputs(sample).source, self._settings)
+        names = [recipe.regression.name for recipe in recipes]  # recipes may differ in the MACs' term alone
+        scores = Scores(self._ledger, sample, tuple(dict.fromkeys(names)), self.inputs(sample).source, self._settings)
         scores.pay(self._workers_at_hand, progress)
-        return [[None if np.isnan(v) else float(v) for v in row] for row in scores.read().values]
+        found = scores.read()
+        columns = {
+            n: [None if np.isnan(v) else float(v) for v in row]
+            for n, row in zip(found.names, found.values, strict=True)
+        }
+        return [columns[name] for name in names]
 
     def macs(self, sample: Sample) -> list[float]:
         """MACs of a sample's networks, each for one input of the size that the networks are shown."""
