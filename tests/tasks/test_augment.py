@@ -1,10 +1,8 @@
-import math
-
 import pytest
 import torch
 from torch import Tensor
 
-from nassay.tasks.augment import SCALE, TURN_DEGREES, augment_images, erase, shift_and_mirror, shift_and_turn
+from nassay.tasks.augment import augment_images, erase, shift, shift_and_mirror
 
 
 @pytest.fixture(autouse=True)
@@ -48,26 +46,25 @@ def test_half_of_the_images_are_mirrored() -> None:
     assert set((columns[:, 1:] - columns[:, :-1]).unique().tolist()) <= {-1.0, 0.0, 1.0}
 
 
-def test_a_turn_keeps_angles_and_lengths_up_to_the_scale_whatever_the_shape() -> None:
-    """The inside of a turned ramp is a ramp: its slopes along both sides tell the turn and the scales."""
-    rows, columns = torch.arange(24.0)[:, None].expand(24, 40), torch.arange(40.0)[None].expand(24, 40)
-    x = torch.stack([columns, rows]).expand(300, 2, 24, 40).contiguous()
-    turned = shift_and_turn(x)
-    right = (turned[:, :, 12, 21] - turned[:, :, 12, 19]) / 2  # (n, 2): how x and y of the source grow along a row
-    down = (turned[:, :, 13, 20] - turned[:, :, 11, 20]) / 2
-    slopes = torch.stack([-down[:, 0] / right[:, 0], right[:, 1] / down[:, 1]], 1)
-    assert torch.allclose(slopes[:, 0], slopes[:, 1], atol=1e-3)  # the same angle along both sides
-    most = math.tan(math.radians(TURN_DEGREES))
-    assert 0.9 * most < slopes.abs().max() <= most + 1e-3
-    across = right[:, 0] / slopes[:, 0].atan().cos()
-    assert 1 - SCALE - 1e-3 <= across.min() < 1 - 0.8 * SCALE
-    assert 1 + 0.8 * SCALE < across.max() <= 1 + SCALE + 1e-3
+def test_a_shift_by_fractions_moves_each_image_as_a_whole() -> None:
+    """The inside of a shifted ramp is the ramp and a constant, its row and column by the shift."""
+    moved = shift(ramp(400, 16))[:, 0, 4:12, 4:12] - ramp(1, 16)[0, 0, 4:12, 4:12]
+    assert (moved - moved[:, :1, :1]).abs().max() < 0.01
+    down = (moved[:, 0, 0] / 100).round(decimals=0)
+    assert (moved[:, 0, 0] % 1 != 0).any()  # 100 rows + columns: no whole pixels
+    assert moved[:, 0, 0].abs().max() <= 2 * 101  # 16 // 8
+    assert set(down.tolist()) == {-2.0, -1.0, 0.0, 1.0, 2.0}
 
 
-def test_a_turned_image_moves_by_at_most_an_eighth_and_repeats_its_border() -> None:
-    middle = shift_and_turn(ramp(400, 16))[:, 0, 7:9, 7:9].mean((1, 2)) / 100 - 7.5  # its row, roughly
-    assert 1.8 < middle.abs().max() < 2.1
-    assert (shift_and_turn(torch.ones(50, 1, 8, 8)) - 1).abs().max() < 1e-5
+def test_sides_move_by_an_eighth_of_their_own_length() -> None:
+    rows, columns = torch.arange(16.0)[:, None].expand(16, 40), torch.arange(40.0)[None].expand(16, 40)
+    moved = shift(torch.stack([rows, columns]).expand(400, 2, 16, 40).contiguous())[:, :, 8, 20] - torch.tensor([8, 20])
+    assert 1.8 < moved[:, 0].abs().max() <= 2 + 1e-4
+    assert 4.6 < moved[:, 1].abs().max() <= 5 + 1e-4
+
+
+def test_a_shifted_image_repeats_its_border() -> None:
+    assert (shift(torch.ones(50, 1, 8, 8)) - 1).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize(("shape", "mirrors"), [((3, 24, 24), True), ((1, 24, 24), False), ((3, 24, 16), False)])

@@ -1,24 +1,20 @@
-"""Random training-time changes for small images: shift, mirror or turn, erase.
+"""Random training-time changes for small images: shift, mirror, erase.
 
 The rule, by (C, H, W): always a shift by up to an eighth of each side; a mirror for colour images (C >= 3) of
-at least 24 pixels, never for grey ones, where it would turn digits and letters into others; images that are not
-mirrored are turned by up to 10 degrees and scaled by up to a tenth (`benchmarks/augmentation.py`); random erasing
+at least 24 pixels, never for grey ones, where it would turn digits and letters into others. Mirrored images move by
+whole pixels, the others, of which there are half as many, by fractions (`benchmarks/augmentation.py`). Random erasing
 (Zhong et al., AAAI 2020, arXiv:1708.04896) from 16 pixels on, for a quarter of the images.
 
-Shifts and mirrors are plain tensor indexing, because at this size a library's overhead is most of the price: in 60
+Whole pixels are plain tensor indexing, because at this size a library's overhead is most of the price: in 60
 alternating batches of 128 on one thread of a shared CPU, kornia 0.9 took a median of 7.6 ms at 3x32x32 where this
-takes 4.1, and at 1x8x8 1.45 where a shift takes 0.09 and a turn 0.26.
+takes 4.1, and at 1x8x8 1.45 where whole pixels take 0.09 and fractions 0.26.
 """
-
-import math
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 MIRROR_MIN_SIDE = 24
-TURN_DEGREES = 10
-SCALE = 0.1
 ERASE_MIN_SIDE = 16
 ERASE_PROBABILITY = 0.25
 ERASE_AREA = (0.02, 0.33)
@@ -26,7 +22,7 @@ ERASE_MAX_ASPECT = 3.3
 
 
 def augment_images(x: Tensor) -> Tensor:
-    """Shift, mirror or turn, and erase each image by the module's rule; draws come from torch's global CPU generator.
+    """Shift, mirror and erase each image by the module's rule; draws come from torch's global CPU generator.
 
     Args:
         x: (N, C, H, W) standardised images, so that 0 is the channel's mean.
@@ -36,7 +32,7 @@ def augment_images(x: Tensor) -> Tensor:
     """
     _, channels, height, width = x.shape
     smallest = min(height, width)
-    x = shift_and_mirror(x) if channels >= 3 and smallest >= MIRROR_MIN_SIDE else shift_and_turn(x)
+    x = shift_and_mirror(x) if channels >= 3 and smallest >= MIRROR_MIN_SIDE else shift(x)
     return erase(x) if smallest >= ERASE_MIN_SIDE else x
 
 
@@ -50,24 +46,14 @@ def shift_and_mirror(x: Tensor) -> Tensor:
     return moved.gather(3, columns.to(x.device)[:, None, None, :].expand_as(x))
 
 
-def shift_and_turn(x: Tensor) -> Tensor:
-    """Turn each (C, H, W) image by up to 10 degrees, scale each side by up to a tenth, move it by up to
-    max(1, side // 8) pixels; bilinear, and the border is repeated.
-    """
+def shift(x: Tensor) -> Tensor:
+    """Move each (C, H, W) image by up to max(1, side // 8) pixels, in fractions of one, repeating its border."""
     n, _, height, width = x.shape
-    angle = _uniform(n) * math.radians(TURN_DEGREES)
-    across, down = 1 + SCALE * _uniform(n), 1 + SCALE * _uniform(n)
-    right, below = _uniform(n) * 2 * _reach(width) / width, _uniform(n) * 2 * _reach(height) / height
-    cos, sin = angle.cos(), angle.sin()
-    # where the pixels come from, in coordinates of -1..1 along each side
-    rows = [cos * across, -sin * across * height / width, right, sin * down * width / height, cos * down, below]
-    where = functional.affine_grid(torch.stack(rows, 1).view(n, 2, 3), list(x.shape), align_corners=False)
+    moves = torch.eye(2, 3).repeat(n, 1, 1)
+    for i, side in enumerate((width, height)):  # sides go from -1 to 1
+        moves[:, i, 2] = (2 * torch.rand(n) - 1) * 2 * _reach(side) / side
+    where = functional.affine_grid(moves, list(x.shape), align_corners=False)
     return functional.grid_sample(x, where.to(x), padding_mode="border", align_corners=False)
-
-
-def _uniform(n: int) -> Tensor:
-    """(n,) draws from -1..1."""
-    return 2 * torch.rand(n) - 1
 
 
 def _reach(side: int) -> int:

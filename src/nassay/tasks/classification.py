@@ -52,7 +52,7 @@ class Classification(ImageTask):
         return cls(load_images(source, image_shape=image_shape), seed=seed)
 
     def augment(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Shift, mirror or turn, erase prepared images, as suits their size (`augment.augment_images`)."""
+        """Shift, mirror, erase prepared images, as suits their size (`augment.augment_images`)."""
         return augment_images(x), y
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:

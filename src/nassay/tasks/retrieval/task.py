@@ -125,7 +125,7 @@ class Retrieval(ImageTask):
         return make
 
     def augment(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Shift, mirror or turn, erase prepared images, as suits their size (`augment.augment_images`)."""
+        """Shift, mirror, erase prepared images, as suits their size (`augment.augment_images`)."""
         return augment_images(x), y
 
     def _fresh(self, nir: NIR | None) -> RetrievalCriterion:
