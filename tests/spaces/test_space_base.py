@@ -152,6 +152,7 @@ def test_scaling_is_towards_the_smallest_option() -> None:
     """(c + 1/2) / 2 of 0, 1, 2, 3 is 1/4, 3/4, 5/4, 7/4."""
     space = Fours()
     assert space.scaled(space.at(0, 1, 2, 3, 3), 0.5).choices == (0, 0, 1, 1, 1)
+    assert space.scaled(space.at(0, 1, 2, 3, 3), 0.75).choices == (0, 1, 1, 2, 2)  # 3/8, 9/8, 15/8, 21/8
     assert space.scaled(space.at(0, 1, 2, 3, 3), 1.0).choices == (0, 1, 2, 3, 3)
     assert space.scaled(space.at(0, 1, 2, 3, 3), 0.0) == space.smallest()
 
