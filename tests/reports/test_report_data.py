@@ -63,7 +63,7 @@ def test_a_summary_has_the_keys_that_studies_write(ledger):
 def test_a_record_has_the_ledger_s_columns(ledger):
     ledger.add([(("a", data.TRAINING, "epochs=1"), Estimate.of(0.5))], "search")
     (row,) = ledger.records()
-    assert set(row) - {"id", "finished_at"} == keys(Record) - {"seed"}  # a study has one seed
+    assert set(row) - {"id", "finished_at"} == keys(Record)
     shown = ReportData(records=[row, {**row, "estimator": data.LATENCY, "value": 2.0}])
     (point,) = cost_points(shown, data.LATENCY)
     assert (point.architecture, point.cost, point.accuracy, point.fidelity) == ("a", 2.0, 0.5, "epochs=1")

@@ -127,7 +127,7 @@ def test_a_save_that_is_cut_short_leaves_no_task(tmp_path: Path, monkeypatch: py
         Bare.load(tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["cut", "pickle", "json", "kind"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "pickle", "json", "keys", "list", "kind"])
 def test_damaged_and_foreign_folders_are_refused(tmp_path: Path, damage: str) -> None:
     bare(Other if damage == "kind" else Bare).save(tmp_path)
     path = tmp_path / "x_train.npy"
@@ -135,7 +135,9 @@ def test_damaged_and_foreign_folders_are_refused(tmp_path: Path, damage: str) ->
         path.write_bytes(path.read_bytes()[:-1])
     elif damage == "pickle":
         np.save(path, np.array([{"code": "here"}]), allow_pickle=True)
-    elif damage == "json":
-        (tmp_path / "task.json").write_text('{"task": "ba')
+    elif damage == "empty":
+        path.write_bytes(b"")
+    elif damage in (contents := {"json": '{"task": "ba', "keys": '{"task": "bare"}', "list": "[1]"}):
+        (tmp_path / "task.json").write_text(contents[damage])
     with pytest.raises(UserError, match="another kind than bare" if damage == "kind" else "no complete saved task"):
         Bare.load(tmp_path)

@@ -1,6 +1,7 @@
 """The plain data that a report is made of: what `summary.json` holds, and the ledger's rows.
 
-Every key may be absent or None: the report of a study that was stopped or still runs shows what there is.
+Every key but a record's architecture may be absent or None: the report of a study that was stopped or still runs shows
+what there is.
 Shares (accuracies) lie in 0..1; units are in the names.
 """
 
@@ -137,7 +138,6 @@ class Record(TypedDict, total=False):
     architecture: str
     estimator: str
     fidelity: str | None
-    seed: int
     value: Any  # float | None
     reason: str | None
     seconds: float

@@ -128,12 +128,14 @@ class ImageTask(Task):
         try:
             facts = json.loads((folder / "task.json").read_text(encoding="utf-8"))
             parts = {name: Split(*(_mapped(folder / f"{axis}_{name}.npy") for axis in "xy")) for name in SPLITS}
-        except (OSError, ValueError) as error:
-            raise UserError(f"{folder} holds no complete saved task: {error}.") from error
-        if facts.pop("task") != cls.name:
+            kind = facts.pop("task")
+            task = cls.__new__(cls)
+            if kind == cls.name:
+                task._set(parts, {"settings": {}, **facts})
+        except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"{folder} holds no complete saved task: {error!r}.") from error
+        if kind != cls.name:
             raise UserError(f"{folder} holds a saved task of another kind than {cls.name}.")
-        task = cls.__new__(cls)
-        task._set(parts, {"settings": {}, **facts})
         return task
 
 
