@@ -32,8 +32,7 @@ def test_what_a_plan_calls_the_images():
 
 def test_a_folder_belongs_to_a_plan_whatever_the_order_of_its_keys():
     folder = default_folder(PLAN)
-    assert folder.parent == Path("runs")
-    assert folder.name.startswith("gap-my-cats-nb201-")
+    assert folder.as_posix().startswith("runs/gap-my-cats-nb201-")
     assert default_folder(dict(reversed(PLAN.items()))) == folder != default_folder({**PLAN, "seed": 1})
     assert default_folder({**PLAN, "source": ""}).name.startswith("gap-images-nb201-")
 
