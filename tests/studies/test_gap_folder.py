@@ -111,8 +111,8 @@ def test_without_a_limit_all_is_paid_and_the_pace_says_what_is_left(monkeypatch)
 
 
 def test_no_training_is_begun_after_the_time(monkeypatch):
-    *heard, (done, _), message = paid(1.0, monkeypatch)
-    assert (heard, done) == ([(0, 60.0), (1, 20.0)], 2)
+    *heard, message = paid(1.0, monkeypatch)
+    assert heard == [(0, 60.0), (1, 20.0), (2, 0.0)]
     assert message.startswith("The time is over; what was trained is compared.")
 
 

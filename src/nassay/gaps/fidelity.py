@@ -81,7 +81,7 @@ def contrasts(
 def difference(a: Column, b: Column, truth: Column, seed: int) -> dict[str, Any] | None:
     """Tau of a minus tau of b against the truth on the networks that have all three; None where a column is constant.
 
-    Resamples in which a column is constant are left out; `n` is the number of networks.
+    There is no interval where a column is constant in a resample, as among very few networks; `n` is their number.
     """
     known = [row for row in zip(a, b, truth, strict=True) if None not in row]
     x, y, t = np.array(known, dtype=np.float64).reshape(-1, 3).T

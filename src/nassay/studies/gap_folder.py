@@ -108,7 +108,8 @@ def pay(
         clock.touch(every=2.0)
         left = None if minutes is None else 60 * minutes - clock.elapsed()
         pace = (time.perf_counter() - began) / (done - known) * (total - done) if done > known else None
-        listener.progress(done, total, None, pace if left is None else min(left, pace or left))
+        ends = [seconds for seconds in (left, pace) if seconds is not None]
+        listener.progress(done, total, None, max(0.0, min(ends)) if ends else None)
         if left is not None and left <= 0 and done < total:
             raise _TimeIsUpError
 
