@@ -4,13 +4,15 @@
 
 A cell's operations that lead nowhere count here: they have parameters, and some proxies see them. Everywhere else a
 network is built in canonical form, without them, so that our figures on this table differ from the papers'; this page
-says how much of the difference that is. Sample, seeds, inputs and settings are those of `nassay bench proxies --sample
-1000 --seed 0`, whose figures stand beside where `results/proxies.json` has them. Goes on where it was stopped; the page
-has what is finished. Writes `benchmarks/results/as_written.md` and `.json`.
+says how much of the difference that is. Another part is the sample: so NAS-Bench-Suite-Zero's own scores stand beside
+ours of the very same cells, as far as it has them. Sample, seeds, inputs and settings are those of `nassay bench
+proxies --sample 1000 --seed 0`, whose figures stand beside where `results/proxies.json` has them. Goes on where it was
+stopped; the page has what is finished. Writes `benchmarks/results/as_written.md` and `.json`.
 """
 
 import argparse
 import json
+import os
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -19,11 +21,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.stats import kendalltau, spearmanr
 
+from aggregate_tables import FAILED, read
 from nassay.estimators.proxies.settings import ProbeSettings
 from nassay.reports.bench_tables import correlation, interval
 from nassay.spaces.base import Architecture
 from nassay.spaces.nb201 import NB201
+from nassay.studies.arena_scores import NAMES as OWN_NAMES
 from nassay.studies.bench_rows import chosen, rows, to_score
 from nassay.studies.bench_worker import Scorer
 from nassay.studies.executors import usable_cores
@@ -93,11 +98,7 @@ def collect(work: Path, dataset: str, size: int, names: tuple[str, ...], core: i
 
 def judged(work: Path, dataset: str, size: int) -> dict[str, Any]:
     """What the proxies were shown, and a row for each name that all cells of the sample were scored by."""
-    sample = sample_of(dataset, size)
-    scores: dict[str, dict[str, float | None]] = {}
-    for path in work.glob(f"{dataset}-*.jsonl"):
-        for row in rows_of(path):
-            scores.setdefault(row["architecture"], {}).update(row["scores"])
+    sample, scores = sample_of(dataset, size), collected(work, dataset)
     texts = [sample.space.to_string(a) for a in sample.architectures]
     names = [n for n in chosen(NAMES) if all(m in scores.get(text, {}) for text in texts for m in to_score([n]))]
     if not names:
@@ -108,7 +109,44 @@ def judged(work: Path, dataset: str, size: int) -> dict[str, Any]:
     columns = Columns(scored, array, np.ones(array.shape, dtype=bool), np.zeros(len(scored)))
     inputs = probe_inputs(sample.space, ProbeSettings().inputs(sample.space.input_shape), SEED)
     ranked = rows(names, columns, sample, noise=inputs.source == "noise", seed=SEED)
-    return {"inputs": inputs.text, "rows": [{k: v for k, v in row.items() if k != "budgets"} for row in ranked]}
+    shown = [{k: v for k, v in row.items() if k != "budgets"} for row in ranked]
+    return {"inputs": inputs.text, "rows": shown, "same_cells": same_cells(scores, dataset)}
+
+
+def collected(work: Path, dataset: str) -> dict[str, dict[str, float | None]]:
+    """Every score so far by cell and name."""
+    scores: dict[str, dict[str, float | None]] = {}
+    for path in work.glob(f"{dataset}-*.jsonl"):
+        for row in rows_of(path):
+            scores.setdefault(row["architecture"], {}).update(row["scores"])
+    return scores
+
+
+def same_cells(scores: dict[str, dict[str, float | None]], dataset: str) -> list[dict[str, Any]]:
+    """NAS-Bench-Suite-Zero's scores beside ours on the cells that have both, by our names of the proxies."""
+    data, column = Path(os.environ["NASSAY_DATA"]), f"{dataset.lower().replace('-', '_')}_test_acc_200"
+    truth = {row["arch_str"]: row[column] for row in read(data, TABLE)}
+    theirs: dict[str, dict[str, float]] = {}
+    for row in read(data, f"{TABLE}_zc_proxies"):
+        if row["dataset"] == dataset:
+            for proxy, value in row.items():
+                if isinstance(value, float) and value > FAILED:
+                    theirs.setdefault(OWN_NAMES.get(proxy, proxy), {})[row["arch_str"]] = value
+    lines = []
+    for name in (n for n in NAMES if n in theirs):
+        own = {cell: score for cell, found in scores.items() if (score := found.get(name)) is not None}
+        both = sorted(own.keys() & theirs[name].keys())
+        if both:
+            ours, published, accuracies = ([of[cell] for cell in both] for of in (own, theirs[name], truth))
+            everywhere = [(score, truth[cell]) for cell, score in theirs[name].items()]
+            whole = kendalltau(*zip(*everywhere, strict=True)).statistic
+            taus = {
+                "ours": kendalltau(ours, accuracies).statistic,
+                "theirs": kendalltau(published, accuracies).statistic,
+            }
+            rho = spearmanr(ours, published).statistic
+            lines.append({"name": name, "n": len(both), **taus, "whole": whole, "n_whole": len(everywhere), "rho": rho})
+    return lines
 
 
 def canonical_taus(size: int) -> dict[tuple[str, str], float]:
@@ -151,8 +189,26 @@ def write(found: dict[str, dict[str, Any]], args: argparse.Namespace) -> None:
                 correlation(canonical[dataset, row["name"]]) if (dataset, row["name"]) in canonical else "",
             )
             lines.append(f"| {' | '.join(cells)} |")
+        lines += beside(ranked["same_cells"])
     (RESULTS / "as_written.md").write_text("\n".join(lines) + "\n", "utf-8")
     (RESULTS / "as_written.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+
+
+def beside(same: list[dict[str, Any]]) -> list[str]:
+    """The table of the cells that have published scores."""
+    lines = [
+        "",
+        "NAS-Bench-Suite-Zero's scores and ours, τ on the cells of the sample that have both (n), ρ between the two",
+        "scores, and τ of theirs on all cells that they have:",
+        "",
+        "| proxy | n | ours τ | theirs τ | difference | ρ of the two | theirs, all cells |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for one in same:
+        taus = f"{correlation(one['ours'])} | {correlation(one['theirs'])} | {one['ours'] - one['theirs']:+.3f}"
+        whole = f"{correlation(one['whole'])} ({one['n_whole']:,})"
+        lines.append(f"| `{one['name']}` | {one['n']} | {taus} | {correlation(one['rho'])} | {whole} |")
+    return lines if same else []
 
 
 if __name__ == "__main__":
