@@ -118,9 +118,9 @@ def test_pairs_of_labelled_networks_count_by_recipes_that_have_not_seen_them(toy
     assert proxy.judged(truth, np.zeros((5, 5), dtype=bool)) == 0.5
 
 
-def test_a_recipe_by_chance_is_not_trusted(toy: Space) -> None:
-    assert FewShot(Problem(toy), found_with([[]]), []).trusted
-    assert not FewShot(Problem(toy), found_with([[]], expected=0.25), []).trusted
+def test_a_recipe_by_chance_is_not_trusted() -> None:
+    assert found_with([[]]).trusted
+    assert not found_with([[]], expected=0.25).trusted
 
 
 def test_too_few_labels_are_no_search(toy: Space) -> None:

@@ -70,5 +70,6 @@ def _print(folder: Path, summary: dict[str, Any]) -> None:
     console.print(
         f"Cross-validated on the labels: rho {digits(found['expected_rho'])} for a search, "
         f"{digits(found['plain_rho'])} for plain Eproxy, on halves that neither has seen."
+        + ("" if found["trusted"] else " The search is not worth more: score with plain `eproxy`.")
     )
     console.print(Text(f"Networks saw {summary['inputs']}. Files: {folder}/summary.json, {folder}/study.sqlite"))

@@ -84,11 +84,6 @@ class FewShot:
         self.concordance: float | None = None
         self._losses: dict[Architecture, float | None] = {}
 
-    @property
-    def trusted(self) -> bool:
-        """Whether the labels show that the search has gained anything over plain Eproxy."""
-        return self.found.expected > self.found.plain
-
     def ask(self, architectures: Sequence[Architecture]) -> Generator[list[Request], list[Record], None]:
         """Pay for the regressions of those that have not been asked for; the labelled ones' were paid by the search."""
         new = [a for a in dict.fromkeys(architectures) if a not in self._losses]
@@ -128,7 +123,7 @@ class FewShot:
     def to_dict(self) -> dict[str, Any]:
         """What a summary tells of it."""
         told = {key: value for key, value in self.found.to_dict().items() if key != "history"}
-        return {**told, "labelled": len(self.labelled), "trusted": self.trusted, "concordance": self.concordance}
+        return {**told, "labelled": len(self.labelled), "concordance": self.concordance}
 
 
 def _concordance_of(unseen: np.ndarray, truth: Sequence[float], comparable: np.ndarray) -> float:

@@ -238,7 +238,7 @@ class Cascade(Strategy):
             budget = self.problem.budget
             seconds = None if budget.minutes is None else DPS_SHARE * budget.search_seconds * budget.workers
             self.few_shot = yield from few_shot(self.problem, self._projected(records), seconds)
-        if self.few_shot is None or not self.few_shot.trusted:
+        if self.few_shot is None or not self.few_shot.found.trusted:
             return self._by_influence(records, pool)
         yield from self.few_shot.ask([r.request.architecture for r in records])
         shortlist = self._of_all_bands(self._by_influence(records, pool), SHORTLIST)
@@ -271,7 +271,7 @@ class Cascade(Strategy):
             concordances["surrogate"] = concordance(held_out.tolist(), truth, alike)
             fitted = surrogate(self.problem.seed).fit(features, truth)
             sources["surrogate"] = fitted.predict(self._features(pool)).tolist()
-        if self.few_shot is not None and self.few_shot.trusted:
+        if self.few_shot is not None and self.few_shot.found.trusted:
             concordances[SOURCE] = self.few_shot.judged(truth_by, alike)
             sources[SOURCE] = self.few_shot.scores(pool)
         self.weights = influences(concordances, len(trained))

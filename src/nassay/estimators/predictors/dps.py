@@ -65,6 +65,11 @@ class Found:
     history: tuple[tuple[str, float], ...] = field(repr=False, default=())
     unseen: np.ndarray = field(repr=False, compare=False, default_factory=lambda: np.empty((0, 0)))
 
+    @property
+    def trusted(self) -> bool:
+        """Whether the labels show that the search has gained anything over plain Eproxy."""
+        return self.expected > self.plain
+
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         return {
@@ -74,6 +79,7 @@ class Found:
             "rho_on_labelled": self.rho,
             "expected_rho": self.expected,
             "plain_rho": self.plain,
+            "trusted": self.trusted,
             "evaluations": self.evaluations,
             "history": [list(entry) for entry in self.history],
         }
