@@ -12,6 +12,8 @@ from nassay.studies import recipe_search
 
 RECIPE = Recipe(learning_rate=0.7)
 
+PLAIN = {"nasbench201": 0.4, "nasbench101": 0.7}  # what plain Eproxy is worth there
+
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
@@ -20,7 +22,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def search(table: str, dataset: str | None, **options: Any) -> Any:
         arguments.update(options, table=table, dataset=dataset)
-        found = Found(RECIPE, 0.5, 0.8, 0.6, 0.4, 3)
+        found = Found(RECIPE, 0.5, 0.8, 0.6, PLAIN[table], 3)
         rows = [gap("eproxy+dps", "accuracy", [4, 2, 3, 1], [1, 2, 3, 4], direction=-1).to_dict()]
         summary = {
             "table": table,
@@ -69,6 +71,12 @@ def test_the_table_shows_rho_and_the_recipe(nassay: Any, asked: dict[str, Any]) 
     assert "0.800" in out  # rho of 4 2 3 1 against 1 2 3 4, smaller is better
     assert RECIPE.name in out.replace("\n", "")
     assert "rho 0.600 for a search, 0.400 for plain Eproxy" in out
+    assert "score with plain" not in out
+
+
+def test_a_search_that_is_worth_less_is_said_to_be(nassay: Any, asked: dict[str, Any]) -> None:
+    _, out, _ = nassay("dps", "--table", "nasbench101")
+    assert "The search is not worth more: score with plain `eproxy`." in " ".join(out.split())
 
 
 def test_an_unknown_table_is_one_message(nassay: Any) -> None:
