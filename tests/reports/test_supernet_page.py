@@ -176,6 +176,11 @@ def test_tooltips_name_the_architecture_and_both_accuracies(summary: dict[str, A
     assert points.hoverinfo == "text"
 
 
+def test_a_name_is_escaped_once(summary: dict[str, Any]) -> None:
+    (points,) = levels_figure(summary | {"architectures": ["R&D", "123", "321", "222"]}).data
+    assert points.hovertext[0].startswith("<b>R&amp;D</b>")
+
+
 def test_what_is_not_a_number_is_drawn_nowhere(summary: dict[str, Any]) -> None:
     inherited = [[math.nan, *INHERITED[0][1:]], INHERITED[1]]
     (points,) = plots_of(render_supernet(summary | {"inherited": inherited}))["levels"]["data"]

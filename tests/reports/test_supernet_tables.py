@@ -50,6 +50,7 @@ def test_why_there_is_no_tau_is_said(others: list[list[float]]) -> None:
     name, value, meaning = supernet_rows(summary)[-1]
     assert (name, value) == ("No τ", DASH)
     assert "same accuracy" in meaning
+    assert all("None" not in text for row in supernet_rows(summary) for text in row)
     rows = rows_of(summary)
     expected = "0.91" if others else DASH  # five pairs in order, one tied in the truth: 5 / sqrt(30)
     assert rows["Rank gap: τ with stand-alone"] == expected

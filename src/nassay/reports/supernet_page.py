@@ -1,7 +1,6 @@
 """The HTML report of a super-network's gap: a file that opens without a network."""
 
 import json
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -35,7 +34,7 @@ def levels_figure(summary: dict[str, Any]) -> go.Figure:
         error_x=_bars(alone),
         error_y=_bars(inherited),
         hovertext=[
-            hover_text(escape(name), "", f"alone {percent(a)}, inherited {percent(i)}")
+            hover_text(name, "", f"alone {percent(a)}, inherited {percent(i)}")
             for name, a, i in zip(summary["architectures"], alone.mean(0), inherited.mean(0), strict=True)
         ],
         hoverinfo="text",

@@ -29,7 +29,7 @@ def supernet_rows(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
             percent(summary["share_of_ceiling"]),
             "mean τ with a single seed over the ceiling",
         ),
-        ("Top-k recall", percent(own["top_k_recall"]), f"of the truly best {own['top_k']}"),
+        ("Top-k recall", percent(own["top_k_recall"]), f"of the truly best {own['top_k'] or DASH}"),
         ("Regret", _points(own["regret"]), "of the architecture that inherits most"),
         ("Level gap", _points(_less(own)), f"stand-alone minus inherited; spread {_points(own['level_spread'])}"),
         ("Level gap as is", _points(_less(plain)), f"norms not re-calibrated; spread {_points(plain['level_spread'])}"),

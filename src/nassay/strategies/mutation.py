@@ -11,7 +11,7 @@ ATTEMPTS = 50  # at a new child, by mutation and then by random draw
 def new_mutant(
     problem: Problem, parent: Architecture, seen: set[Architecture], rng: np.random.Generator
 ) -> Architecture | None:
-    """A mutant inside the limits that is not among `seen`.
+    """A mutant inside the limits that is not among `seen`, to which the parent belongs.
 
     Further mutations, then random draws, where the parent has no new neighbour; None where these find nothing, either.
     """
