@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 
 from nassay.errors import UserError
 from nassay.spaces.nb201 import NB201
@@ -58,11 +59,25 @@ def test_few_outputs_see_the_same_images_with_merged_labels(images):
 
 
 def test_noise_where_the_images_do_not_fit(images):
-    space = NB201((1, 4, 4), 10)
+    space = NB201((2, 4, 4), 10)
     found = probe_inputs(space, 4, seed=0)
     assert found.source == "noise"
-    assert "CIFAR-10 does not fit" in found.text
+    assert "no images at hand fit" in found.text
     assert found.batch.x.shape == (4, *space.input_shape)
+
+
+def test_one_channel_sees_the_embedded_digits(monkeypatch):
+    monkeypatch.delenv("NASSAY_DATA", raising=False)
+    pixels, labels = load_digits(return_X_y=True)
+    found = probe_inputs(NB201((1, 8, 8), 10), len(pixels), seed=0)
+    assert (found.source, found.text) == ("digits", f"{len(pixels)} of scikit-learn's digits with their labels")
+    assert abs(float(found.batch.x.mean())) < 1e-5
+    assert float(found.batch.x.std()) == pytest.approx(1, abs=1e-3)
+    assert np.bincount(found.batch.y).tolist() == np.bincount(labels).tolist()
+    few = probe_inputs(NB201((1, 8, 8), 10), 16, seed=0)
+    assert torch.equal(few.batch.x, found.batch.x[:16])
+    merged = probe_inputs(NB201((1, 16, 16), 2), 8, seed=0)
+    assert merged.text == "8 of scikit-learn's digits with their labels modulo 2, resized to 16x16"
 
 
 def test_noise_where_there_are_no_images(monkeypatch, tmp_path):

@@ -1,7 +1,8 @@
 """What proxies look at when no task is given: real images where there are some at hand, else noise.
 
-`NASSAY_DATA` names the folder of data; its `images/cifar10_subset.npz` holds CIFAR-10 as (N, H, W, 3) bytes and labels.
-A network of fewer than ten outputs sees the same images, classes merged until there are as many.
+Networks of one channel see scikit-learn's digits. Those of three see CIFAR-10: `NASSAY_DATA` names the folder of data,
+whose `images/cifar10_subset.npz` holds it as (N, H, W, 3) bytes and labels. A network of fewer than ten outputs sees
+the same images, classes merged until there are as many.
 """
 
 import os
@@ -18,6 +19,7 @@ from nassay.errors import UserError
 from nassay.estimators.proxies import Batch
 from nassay.estimators.proxies.streams import generator
 from nassay.spaces.base import Space
+from nassay.tasks.datasets import digits
 
 IMAGES = Path("images") / "cifar10_subset.npz"
 CLASSES = 10
@@ -39,11 +41,11 @@ class Inputs:
 
 
 def probe_inputs(space: Space, batch_size: int, seed: int) -> Inputs:
-    """Real CIFAR-10 images at the space's resolution where they are at hand and fit, else Gaussian noise.
+    """Real images at the space's resolution where they are at hand and fit, else Gaussian noise.
 
     Args:
-        space: three channels fit; of fewer than ten outputs each stands for the labels that are equal to it modulo
-            their number.
+        space: one channel or three fit; of fewer than ten outputs each stands for the labels that are equal to it
+            modulo their number.
         batch_size: number of inputs.
         seed: of the choice of images, or of the noise.
 
@@ -52,17 +54,21 @@ def probe_inputs(space: Space, batch_size: int, seed: int) -> Inputs:
     """
     channels, height, width = space.input_shape
     path = images_path()
-    if path is None or channels != 3:
-        why = "there are no images at hand" if path is None else "CIFAR-10 does not fit the network"
+    if channels == 1:
+        (x, y), source, kind = _digits(), "digits", "of scikit-learn's digits with their labels{}"
+    elif channels == 3 and path is not None:
+        (x, y), source = _images(path), path.stem
+        kind = f"training images of CIFAR-10 with their labels{{}} ({path.name})"
+    else:
+        why = "there are no images at hand" if path is None else "no images at hand fit the network"
         batch = Batch.noise(space.input_shape, space.num_outputs, batch_size, seed)
         return Inputs(batch, "noise", f"{batch_size} inputs of Gaussian noise with random labels: {why}")
-    x, y = _images(path)
     rows = torch.randperm(len(x), generator=generator(seed, "images"))[:batch_size]
     chosen = _resized(x[rows], height, width)
     resized = "" if chosen.shape[2:] == x.shape[2:] else f", resized to {height}x{width}"
     merged = f" modulo {space.num_outputs}" if space.num_outputs < CLASSES else ""
-    text = f"{batch_size} training images of CIFAR-10 with their labels{merged} ({path.name}){resized}"
-    return Inputs(Batch(chosen, y[rows] % space.num_outputs), path.stem + merged.replace(" ", "_"), text)
+    text = f"{batch_size} {kind.format(merged)}{resized}"
+    return Inputs(Batch(chosen, y[rows] % space.num_outputs), source + merged.replace(" ", "_"), text)
 
 
 def images_path() -> Path | None:
@@ -80,7 +86,19 @@ def _images(path: Path) -> tuple[Tensor, Tensor]:
             x, y = archive["train_x"], archive["train_y"]
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{path} cannot be read as images train_x and labels train_y: {error}.") from error
-    pixels = torch.from_numpy(x).permute(0, 3, 1, 2).float()
+    return _normalised(x.transpose(0, 3, 1, 2), y)
+
+
+@lru_cache(maxsize=1)
+def _digits() -> tuple[Tensor, Tensor]:
+    """The embedded digits (N, 1, 8, 8), likewise."""
+    found = digits()
+    return _normalised(found.x, found.y)
+
+
+def _normalised(x: np.ndarray, y: np.ndarray) -> tuple[Tensor, Tensor]:
+    """(N, C, H, W) bytes as images, each channel of mean 0 and variance 1, and (N,) labels."""
+    pixels = torch.from_numpy(np.ascontiguousarray(x)).float()
     mean, std = pixels.mean((0, 2, 3), keepdim=True), pixels.std((0, 2, 3), keepdim=True)
     return (pixels - mean) / std, torch.from_numpy(y.astype(np.int64))
 
