@@ -4,7 +4,8 @@
 
 Tables of larger images than 64 pixels (TransNAS-Bench-101's 256, ImageNet's 224) are scored on smaller ones, sixteen
 times cheaper, unless a proxy wants otherwise. Here the same random networks are scored at both sizes, by the same
-weights and a batch of the fast settings: Spearman's rho between the two scores, and Kendall's tau of each with the
+weights and the fast settings (sixteen images, four of a space that searches the resolution, which is why nassay does
+not shrink those): Spearman's rho between the two scores, and Kendall's tau of each with the
 table's accuracy. A quarter of an hour on two cores; goes on where it was stopped. Writes
 `benchmarks/results/input_size.md` and `.json`.
 """
@@ -24,13 +25,15 @@ from scipy.stats import kendalltau, spearmanr
 from nassay.estimators.proxies.az_nas import PARTS
 from nassay.estimators.proxies.settings import ProbeSettings
 from nassay.gaps.ranking import last_where_missing
+from nassay.spaces.base import Space
+from nassay.spaces.transnas_macro import TransNASMacro
 from nassay.studies.bench_worker import Scorer
 from nassay.studies.proxy_scores import Sample, draw
 from score_samples import rows_of
 
 RESULTS = Path(__file__).parent / "results"
 SEED, RESAMPLES = 0, 1000
-BENCHMARKS = (("transnas_micro", "class_scene"), ("nds", "DARTS_in"))
+BENCHMARKS = (("transnas_micro", "class_scene"), ("nds", "DARTS_in"), ("transnas_macro", "class_scene"))
 NAMES = (*PARTS, "naswot", "synflow", "snip", "jacob_cov", "zen")
 SMALL = ProbeSettings.fast()
 TEXT = """# Proxies that see smaller images
@@ -61,11 +64,14 @@ def main() -> None:
 def scored(sample: Sample, work: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """(n,) scores by name of the sample's architectures at the small and at the own size, failed ones NaN."""
     torch.set_num_threads(1)
-    own = replace(SMALL, largest_side=max(sample.space.input_shape))
+    own = SMALL
+    if not sample.space.searches_resolution:
+        own = replace(SMALL, largest_side=max(sample.space.input_shape))
     found = []
-    for settings in (SMALL, own):
-        path = work / f"{sample.table}-{sample.dataset}-{settings.largest_side}.jsonl"
-        scorer = Scorer(sample.space, NAMES, seed=SEED, **settings.as_dict())
+    for size, settings in ((SMALL.largest_side, SMALL), (max(sample.space.input_shape), own)):
+        path = work / f"{sample.table}-{sample.dataset}-{size}.jsonl"
+        space = shrinking(sample.space) if size == SMALL.largest_side else sample.space
+        scorer = Scorer(space, NAMES, seed=SEED, **settings.as_dict())
         done = {tuple(row["choices"]): row["scores"] for row in rows_of(path)}
         for architecture in sample.distinct:
             if architecture.choices not in done:
@@ -76,6 +82,17 @@ def scored(sample: Sample, work: Path) -> tuple[dict[str, np.ndarray], dict[str,
         rows = [done[sample.distinct[i].choices] for i in sample.owner]
         found.append({name: np.array([row[name] for row in rows], dtype=float) for name in NAMES})
     return found[0], found[1]
+
+
+class Shrinking(TransNASMacro):
+    """The macro space whose networks are shown smaller images all the same."""
+
+    searches_resolution = False
+
+
+def shrinking(space: Space) -> Space:
+    """The space, shown smaller images whatever it searches."""
+    return Shrinking(space.input_shape, space.num_outputs) if space.searches_resolution else space
 
 
 def judged(sample: Sample, small: dict[str, np.ndarray], own: dict[str, np.ndarray]) -> dict[str, Any]:

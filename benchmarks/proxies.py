@@ -174,7 +174,7 @@ def page(found: dict[str, Any]) -> str:
         "",
         f"`{found['command']}`, {found['date']}, {found['machine']}; that call took {duration(found['seconds'])}, "
         f"scores that were paid for before not counted. Batch {found['batch_size']}, seed {found['seed']}, images of "
-        f"more than {found['largest_side']} pixels shown smaller"
+        f"more than {found['largest_side']} pixels shown smaller, or fewer where the resolution is searched"
         f"{depth_words(found.get('depth_percent', 100))}.",
         "",
         "Kendall's tau-b and Spearman's rho with 95 % bootstrap intervals over architectures. The best 50, 25, 10 and "

@@ -6,6 +6,7 @@ from nassay.estimators.analytic import profile
 from nassay.estimators.topology import score as score_graph
 from nassay.spaces.base import Architecture
 from nassay.spaces.nb201 import NB201
+from nassay.spaces.transnas_macro import TransNASMacro
 from nassay.studies import bench_worker
 from nassay.studies.bench_worker import BenchWorker, Scorer, seen_by_networks
 
@@ -74,6 +75,11 @@ def test_large_images_are_shown_smaller_and_counted_as_they_are():
     found = scorer(large, "macs", "az_complexity").score(architecture)
     assert found["macs"].value == profile(large.build(architecture), (3, 32, 16)).macs
     assert found["az_complexity"].value == profile(seen.build(architecture), (3, 8, 4)).macs
+
+
+def test_networks_whose_resolution_is_searched_see_their_own():
+    space = TransNASMacro((3, 256, 256), 10)
+    assert seen_by_networks(space, 64) is space
 
 
 def test_jobs_and_answers_are_plain_data(cells):

@@ -122,6 +122,8 @@ class Space(ABC):
         aspects: what each choice makes larger, such as `depth`, `width` or `kernel`; empty where options have no size.
         elastic: whether sub-networks are cut out of the super-network's blocks, the first channels, the centres of
             kernels, instead of having options of their own there.
+        searches_resolution: whether architectures differ in where they halve the resolution: smaller images then change
+            their order.
         head: makes the head for what the network offers; None for global pooling and a linear layer. Set it before
             anything is built or counted.
         deployed: makes of a network what will run on the device, and what latency is measured of; None for the network
@@ -132,6 +134,7 @@ class Space(ABC):
     options: tuple[int, ...]
     aspects: ClassVar[tuple[str, ...]] = ()
     elastic: ClassVar[bool] = False
+    searches_resolution: ClassVar[bool] = False
     head: Head | None = None
     deployed: Deployed | None = None
 

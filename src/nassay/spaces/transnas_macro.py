@@ -70,6 +70,7 @@ class TransNASMacro(Space):
 
     name = "transnas_macro"
     options = (len(DEPTHS),) + (2, 2) * max(DEPTHS)
+    searches_resolution = True
 
     def modules(self, architecture: Architecture) -> tuple[Module, ...]:
         """The modules of the network that an architecture stands for.

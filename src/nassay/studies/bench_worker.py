@@ -31,11 +31,12 @@ COUNTED_TOGETHER = 512  # architectures whose pieces share their counts, before 
 def seen_by_networks(space: Space, largest_side: int) -> Space:
     """The space for inputs of at most `largest_side` pixels: a smaller image shows a proxy the same for much less.
 
-    Parameters and multiply-accumulates are counted, and architectures named, by the space as it is.
+    Parameters and multiply-accumulates are counted, and architectures named, by the space as it is. Where the
+    resolution is what is searched, networks see their own.
     """
     channels, height, width = space.input_shape
     factor = largest_side / max(height, width)
-    if factor >= 1:
+    if factor >= 1 or space.searches_resolution:
         return space
     smaller = copy(space)
     smaller.input_shape = (channels, max(1, round(height * factor)), max(1, round(width * factor)))

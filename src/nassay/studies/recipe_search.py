@@ -164,7 +164,7 @@ class _Payer(BenchFolder):
     def inputs(self, sample: Sample) -> Inputs:
         """The images that the networks are shown."""
         seen = seen_by_networks(sample.space, self._shown.largest_side)
-        return probe_inputs(seen, self._shown.batch_size, self._seed)
+        return probe_inputs(seen, self._shown.inputs(seen.input_shape), self._seed)
 
 
 def _searched(payer: _Payer, sample: Sample, evaluations: int, seed: int, listener: Listener) -> Found:

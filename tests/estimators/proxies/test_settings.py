@@ -27,3 +27,10 @@ def test_of_small_images_there_are_more() -> None:
     fast = ProbeSettings.fast()
     assert [fast.inputs((3, side, side)) for side in (64, 32, 24, 16, 8)] == [16, 16, 29, 64, 64]
     assert ProbeSettings(batch_size=128).inputs((3, 8, 8)) == 128
+
+
+def test_of_large_images_there_are_fewer() -> None:
+    """As many pixels as of the largest images that are shown smaller, but at least four inputs."""
+    assert [ProbeSettings().inputs((3, side, side)) for side in (64, 128, 256, 512)] == [64, 16, 4, 4]
+    assert ProbeSettings.fast().inputs((3, 128, 128)) == 4
+    assert ProbeSettings(batch_size=2).inputs((3, 256, 256)) == 2

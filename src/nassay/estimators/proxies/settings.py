@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 from nassay.errors import UserError
 
-MOST = 64  # inputs, as in most papers
+FEWEST, MOST = 4, 64  # inputs; 64 in most papers
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,8 @@ class ProbeSettings:
 
     Attributes:
         batch_size: inputs that networks are shown.
-        largest_side: of these inputs, in pixels: larger images are shown smaller.
+        largest_side: of these inputs, in pixels: larger images are shown smaller, or, where that would change what is
+            searched (`Space.searches_resolution`), fewer.
         depth_percent: of each run of equal blocks (such as the cells of a stage), how many are built, rounded up: a
             block more of the same tells little and costs as much as the first.
         least_pixels: that inputs have together; of small images there are more, up to 64, as statistics over a map need
@@ -46,8 +47,10 @@ class ProbeSettings:
         Args:
             shape: (C, H, W) of one, as shown.
         """
-        needed = -(-self.least_pixels // (shape[1] * shape[2]))
-        return max(self.batch_size, min(needed, MOST))
+        pixels = shape[1] * shape[2]
+        needed = -(-self.least_pixels // pixels)
+        affordable = max(FEWEST, self.batch_size * self.largest_side**2 // pixels)
+        return min(affordable, max(self.batch_size, min(needed, MOST)))
 
     def as_dict(self) -> dict[str, int]:
         """By name; what changes nothing is left out."""
