@@ -13,6 +13,7 @@ puts finished run folders of `nassay bench proxies`, of one seed and one way to 
 """
 
 import argparse
+import csv
 import json
 import os
 import platform
@@ -22,9 +23,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nassay.cli.display import Display
 from nassay.estimators.topology import topologies
+from nassay.gaps.bootstrap import rank_resamples
 from nassay.gaps.published import published
+from nassay.gaps.ranking import last_where_missing
 from nassay.reports.bench_tables import (
     OVERVIEW,
     OVERVIEW_NOTE,
@@ -40,14 +45,19 @@ from nassay.reports.bench_tables import (
 )
 from nassay.reports.formats import digits, duration, percent
 from nassay.reports.zero_shot_findings import findings, overview
-from nassay.studies.bench_files import SUMMARY
+from nassay.studies.bench_files import SCORES, SUMMARY
 from nassay.studies.executors import usable_cores
 from nassay.studies.zero_shot import KEPT, bench_zero_shot
 
 RESULTS = Path(__file__).parent / "results"
 PAGES = ("proxies", "proxies_fast")  # networks as they are, and by `ProbeSettings.fast`
 SETTINGS = ("batch_size", "largest_side", "depth_percent", "least_pixels", "seed")
+OF_SHARES = (
+    *("share", "n", "kendall_tau", "ci_low", "ci_high", "spearman_rho", "rho_ci_low", "rho_ci_high", "reason"),
+)  # what is kept of each
 BASELINES = ("params", "macs", "random")
+RESAMPLES = 1000
+OWN_BENCHMARK = ("eproxy",)  # what docs/methods.md says of it is written elsewhere
 HEADINGS = (
     *("proxy", "τ", "95 %", "published τ", "ρ", "95 %", "published ρ", "τ top 50 %", "25 %", "10 %", "5 %"),
     *("pick", "regret", "scored", "ms", "sees"),
@@ -73,9 +83,18 @@ def main() -> None:
         sys.exit("There are no scores yet: give --score, with NASSAY_DATA set.")
     for found in map(derived, scored):
         path = kept(PAGES["depth_percent" in found])
-        path.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
+        path.write_text(json.dumps(rounded(found), separators=(",", ":"), allow_nan=False) + "\n", "utf-8")
         path.with_suffix(".md").write_text(page(found), "utf-8")
         sys.stdout.write(f"{path.with_suffix('.md')}\n")
+
+
+def rounded(value: Any) -> Any:
+    """Numbers with six significant digits: the files of many benchmarks are large."""
+    if isinstance(value, dict):
+        return {key: rounded(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def kept(name: str) -> Path:
@@ -120,39 +139,79 @@ def gathered(folders: list[Path]) -> dict[str, Any]:
     if any(one.get(key) != settings.get(key) for one in summaries for key in SETTINGS):
         sys.exit("These folders differ in seed or settings; give those of one kind.")
     seed = ["--seed", str(settings["seed"])] + ["--fast"] * ("depth_percent" in settings)
-    names = [row["name"] for row in summaries[0]["rows"] if row["name"] not in BASELINES]
-    commands = [
-        shlex.join(
-            ["nassay", "bench", "proxies", "--table", one["table"], "--dataset", one["dataset"]]
-            + ["--sample", str(one["n"]), *seed, "--proxies", ",".join(sorted(names))]
-        )
-        for one in summaries
-    ]
+    names = {row["name"] for one in summaries for row in one["rows"]} - set(BASELINES)
+    tables, datasets, sizes = ({str(one[key]) for one in summaries} for key in ("table", "dataset", "n"))
+    where = zip(("--table", "--dataset", "--sample"), ("TABLE", "DATASET", "N"), (tables, datasets, sizes), strict=True)
+    asked = [word for option, many, values in where for word in (option, *(values if len(values) == 1 else [many]))]
     return {
-        "command": "; ".join(commands),
+        "command": shlex.join(["nassay", "bench", "proxies", *asked, *seed, "--proxies", ",".join(sorted(names))]),
         "date": max(one["finished"] for one in summaries),
         "machine": f"{platform.machine()}, {usable_cores()} cores",
         "seconds": sum(one["seconds"] for one in summaries),
         "benchmarks": benchmarks,
+        "means": means(folders, summaries),
         "absent": [],
         **settings,
     }
 
 
+def means(folders: list[Path], summaries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mean rho over benchmarks of every score that all of them have, and what `nassay` is ahead by, with intervals.
+
+    Architectures of a benchmark are drawn anew, the same ones for every score; ranks that `nassay` and `az_nas` are
+    made of stay those within the whole sample.
+    """
+    if len(folders) < 2:
+        return []
+    resamples: dict[str, list[np.ndarray]] = {}
+    for folder, summary in zip(folders, summaries, strict=True):
+        with (folder / SCORES).open(newline="", encoding="utf-8") as file:
+            lines = list(csv.DictReader(file))
+        truth = np.array([float(line["truth"]) for line in lines])
+        for row in summary["rows"]:
+            sign = 1 if row["better"] == "higher" else -1
+            scores = np.array([sign * float(line[row["name"]] or "nan") for line in lines])
+            drawn = rank_resamples(last_where_missing(scores), truth, resamples=RESAMPLES, seed=summary["seed"])
+            if not drawn.dropped:
+                resamples.setdefault(row["name"], []).append(drawn.rho)
+    by_name = {name: np.mean(rhos, axis=0) for name, rhos in resamples.items() if len(rhos) == len(folders)}
+    found = []
+    for name, rhos in by_name.items():
+        own = [
+            share["spearman_rho"]
+            for s in summaries
+            for r in s["rows"]
+            if r["name"] == name
+            for share in r["shares"][:1]
+        ]
+        ahead = by_name["nassay"] - rhos if "nassay" in by_name else np.zeros(1)
+        low, high = map(float, np.quantile(rhos, (0.025, 0.975)))
+        less, more = map(float, np.quantile(ahead, (0.025, 0.975)))
+        found.append({"name": name, "rho": float(np.mean(own)), "low": low, "high": high, "less": less, "more": more})
+    return sorted(found, key=lambda line: -line["rho"])
+
+
 def derived(scored: dict[str, Any]) -> dict[str, Any]:
     """A run with all that follows from its scores: published figures beside them, means, findings, sentences."""
     benchmarks = [
-        {**b, "rows": [{**row, "published": published(row["name"], b["table"], b["dataset"])} for row in b["rows"]]}
-        for b in scored["benchmarks"]
+        {**b, "rows": [kept_of(row, b["table"], b["dataset"]) for row in b["rows"]]} for b in scored["benchmarks"]
     ]
     found = {**scored, "benchmarks": benchmarks, "overview": overview(benchmarks), "findings": findings(benchmarks)}
     return {**found, "methods": methods(found, found["command"])}
+
+
+def kept_of(row: dict[str, Any], table: str, dataset: str) -> dict[str, Any]:
+    """What is kept of a proxy on one benchmark, with the published figures of today."""
+    shares = [{key: share[key] for key in OF_SHARES} for share in row["shares"]]
+    return {**row, "shares": shares, "published": published(row["name"], table, dataset)}
 
 
 def methods(summary: dict[str, Any], command: str) -> dict[str, dict[str, str]]:
     """One sentence for each method, for `docs/methods.md`."""
     found = {}
     for line in summary["overview"]:
+        if line["name"] in OWN_BENCHMARK:
+            continue
         noun = "topology" if line["name"] in topologies else "proxy"
         parts = [
             f"{b['table']} {b['dataset']} tau {correlation(share['kendall_tau'])} "
@@ -191,6 +250,7 @@ def page(found: dict[str, Any]) -> str:
         "",
         *table(OVERVIEW, [overview_cells(line) for line in found["overview"]]),
     ]
+    lines += intervals(found)
     for benchmark in found["benchmarks"]:
         rows = [cells(row, benchmark["unit"]) for row in benchmark["rows"]]
         lines += ["", f"## {bench_title({**benchmark, 'seed': found['seed']})}", "", *table(HEADINGS, rows), ""]
@@ -199,6 +259,26 @@ def page(found: dict[str, Any]) -> str:
     if found["absent"]:
         lines += ["", "## Left out", "", *(f"- {sentence}" for sentence in found["absent"])]
     return "\n".join(lines) + "\n"
+
+
+def intervals(found: dict[str, Any]) -> list[str]:
+    """How sure the means are, where the scores were at hand."""
+    rows: list[tuple[str, ...]] = [
+        (
+            one["name"],
+            correlation(one["rho"]),
+            interval(one["low"], one["high"]),
+            "" if one["name"] == "nassay" else interval(one["less"], one["more"]),
+        )
+        for one in found.get("means", [])
+    ]
+    if not rows:
+        return []
+    words = (
+        f"Mean ρ over the {len(found['benchmarks'])} benchmarks of every score that all of them have, 95 % bootstrap."
+    )
+    headings = ("Proxy", "mean ρ", "95 %", "`nassay` is ahead by, 95 %")
+    return ["", words, "", *table(headings, rows)]
 
 
 def depth_words(percent_built: int) -> str:
