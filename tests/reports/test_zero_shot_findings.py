@@ -93,10 +93,10 @@ def test_correlations_among_the_best_are_told_as_they_are(best, verdict):
 
 
 def test_leading_where_others_have_no_value_is_not_leading_everywhere(two):
-    two[0]["rows"].append(row("rare", 0.9))
-    stability, baseline, *_ = findings(two)
+    two[0]["rows"].append(row("rare", 0.9, 0.9, regret=0.0))
+    stability, baseline, collapse, choice, *_ = findings(two)
     assert stability.startswith("Best on average over 2 benchmarks: ")
-    assert "rare" not in stability + baseline
+    assert "rare" not in stability + baseline + collapse + choice
 
 
 def test_proxies_of_few_benchmarks_are_counted_where_there_are_no_others():
@@ -118,10 +118,12 @@ def test_the_best_pick_is_never_that_of_chance():
 
 
 def test_picks_within_budgets_of_latency(two):
-    regrets = {"params": (2.0, 4.0), "zen": (1.0, None), "random": (0.5, 0.5)}
+    regrets = {"params": (2.0, 4.0), "zen": (1.0, None), "random": (0.5, 0.5), "swap": (0.0, 0.0)}
     rows = {name: [{"regret": r} for r in found] for name, found in regrets.items()}
     two[0]["latency_budgets"] = {"board": rows, "phone": rows}
-    two[1]["latency_budgets"] = {"board": {"params": [{"regret": 6.0}]}}  # params: (2 + 4 + 2 + 4 + 6) / 5
+    others = {"params": 6.0, "zen": 1.0, "random": 0.5}  # no swap: what was scored on some only is not compared
+    two[1]["latency_budgets"] = {"board": {name: [{"regret": r}] for name, r in others.items()}}
+    # params: (2 + 4 + 2 + 4 + 6) / 5
     assert findings(two)[5] == (
         "Within budgets of measured latency (2 devices, mean over budgets) the pick lacks least to the best with zen, "
         "1.00 percentage points; params 3.60, random 0.500."

@@ -70,11 +70,12 @@ def findings(benchmarks: Sequence[dict[str, Any]]) -> list[str]:
     judged = [line for line in lines if line["rho"] is not None and line["name"] != "random"]
     if not judged:
         return ["No proxy could be judged on any benchmark."]
+    compared = _everywhere(judged, len(benchmarks)) or judged
     return [
-        _stability(judged, len(benchmarks)),
+        _stability(compared, len(benchmarks)),
         _baseline(judged, len(benchmarks)),
-        _collapse(judged),
-        _choice(lines),
+        _collapse(compared),
+        _choice(compared),
         _budget(benchmarks),
         *_latency(benchmarks),
         _price(judged),
@@ -86,8 +87,7 @@ def _everywhere(judged: Sequence[dict[str, Any]], total: int) -> list[dict[str, 
     return [line for line in judged if line["benchmarks"] == total]
 
 
-def _stability(judged: Sequence[dict[str, Any]], total: int) -> str:
-    compared = _everywhere(judged, total) or judged
+def _stability(compared: Sequence[dict[str, Any]], total: int) -> str:
     best, steadiest = compared[0], max(compared, key=lambda line: line["worst"])
     of = "" if best["benchmarks"] == total else f" of {total}"
     return (
@@ -113,8 +113,8 @@ def _baseline(judged: Sequence[dict[str, Any]], total: int) -> str:
     return f"The number of parameters has mean ρ {correlation(params['rho'])}: {verdict}{safe}."
 
 
-def _collapse(judged: Sequence[dict[str, Any]]) -> str:
-    both = [line for line in judged if line["rho_best"] is not None]
+def _collapse(compared: Sequence[dict[str, Any]]) -> str:
+    both = [line for line in compared if line["rho_best"] is not None]
     if not both:
         return "No benchmark has enough architectures for a ranking of its best 5 %."
     whole, best = fmean(line["rho"] for line in both), fmean(line["rho_best"] for line in both)
@@ -127,9 +127,8 @@ def _collapse(judged: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def _choice(lines: Sequence[dict[str, Any]]) -> str:
-    known = [line for line in lines if line["relative_regret"] is not None and line["name"] != "random"]
-    regrets = {line["name"]: line["relative_regret"] for line in known}
+def _choice(compared: Sequence[dict[str, Any]]) -> str:
+    regrets = {line["name"]: line["relative_regret"] for line in compared if line["relative_regret"] is not None}
     if not regrets:
         return "No proxy picks an architecture."
     best = min(regrets, key=lambda name: regrets[name])
@@ -158,7 +157,8 @@ def _latency(benchmarks: Sequence[dict[str, Any]]) -> list[str]:
     for _, rows in devices:
         for name, budgets in rows.items():
             regrets.setdefault(name, []).extend(b["regret"] for b in budgets if b["regret"] is not None)
-    means = {name: fmean(found) for name, found in regrets.items() if found}
+    everywhere = [name for name in regrets if all(name in rows for _, rows in devices)]
+    means = {name: fmean(regrets[name]) for name in everywhere if regrets[name]}
     judged = [name for name in means if name != "random"]
     if not judged:
         return []
