@@ -57,6 +57,14 @@ OF_SHARES = (
 )  # what is kept of each
 BASELINES = ("params", "macs", "random")
 RESAMPLES = 1000
+TASK_TABLES = ("transnas_micro", "transnas_macro")
+FAMILIES = {
+    "scenes, objects": ("class_scene", "class_object"),
+    "jigsaw": ("jigsaw",),
+    "room layout": ("room_layout",),
+    "segments, normals": ("segmentsemantic", "normal"),
+    "autoencoder": ("autoencoder",),
+}
 OWN_BENCHMARK = ("eproxy",)  # what docs/methods.md says of it is written elsewhere
 HEADINGS = (
     *("proxy", "τ", "95 %", "published τ", "ρ", "95 %", "published ρ", "τ top 50 %", "25 %", "10 %", "5 %"),
@@ -197,7 +205,7 @@ def derived(scored: dict[str, Any]) -> dict[str, Any]:
         {**b, "rows": [kept_of(row, b["table"], b["dataset"]) for row in b["rows"]]} for b in scored["benchmarks"]
     ]
     found = {**scored, "benchmarks": benchmarks, "overview": overview(benchmarks), "findings": findings(benchmarks)}
-    return {**found, "methods": methods(found, found["command"])}
+    return {**found, "methods": methods(found, found["command"]), "method_tables": by_task(found)}
 
 
 def kept_of(row: dict[str, Any], table: str, dataset: str) -> dict[str, Any]:
@@ -224,6 +232,30 @@ def methods(summary: dict[str, Any], command: str) -> dict[str, dict[str, str]]:
         result = f"{'; '.join(parts[:3])}; {mean}; seed {summary['seed']}"
         found[f"{noun}/{line['name']}"] = {"result": result, "command": command}
     return found
+
+
+def by_task(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """TransNAS-Bench-101's seven tasks by family, for `docs/methods.md`: which scores carry over."""
+    levels = [{b["dataset"]: b for b in found["benchmarks"] if b["table"] == name} for name in TASK_TABLES]
+    tasks = [task for family in FAMILIES.values() for task in family]
+    if any(task not in level for level in levels for task in tasks):
+        return []
+
+    def mean(name: str, level: dict[str, Any], family: tuple[str, ...]) -> float | None:
+        rhos = [r["shares"][0]["spearman_rho"] for task in family for r in level[task]["rows"] if r["name"] == name]
+        known = [value for value in rhos if value is not None]
+        return float(np.mean(known)) if len(known) == len(family) else None
+
+    names = [line["name"] for line in found["overview"]]
+    means = {n: [[mean(n, level, family) for level in levels] for family in FAMILIES.values()] for n in names}
+    shown = {name: pairs for name, pairs in means.items() if any(value is not None for pair in pairs for value in pair)}
+    sizes = " and ".join(str(level[tasks[0]]["n"]) for level in levels)
+    note = (
+        f"Spearman's rho on TransNAS-Bench-101, micro / macro level, mean over a family's tasks, {sizes} networks of a "
+        f"task, seed {found['seed']} (`{found['command']}`)."
+    )
+    rows = [[f"`{n}`", *(" / ".join(map(correlation, pair)) for pair in pairs)] for n, pairs in shown.items()]
+    return [{"title": "Proxies on other tasks", "note": note, "head": ["proxy", *FAMILIES], "rows": rows}]
 
 
 def page(found: dict[str, Any]) -> str:

@@ -4,7 +4,8 @@
 
 Names, papers, directions and needs come from the registries, so that the page can't drift from the code. Claims are
 below, with where they were read. Measurements are read from `benchmarks/results/*.json`: a file may have a key
-`methods`, {"<noun>/<name>": {"result": "a sentence", "command": "what measures it"}}.
+`methods`, {"<noun>/<name>": {"result": "a sentence", "command": "what measures it"}}, and maybe
+`method_tables`, likewise for this page.
 """
 
 import json
@@ -112,7 +113,7 @@ named, and is not reproduced unless the last column says so. What was measured h
 
 def main() -> None:
     """Write the page."""
-    PAGE.write_text(page(measurements(RESULTS)), "utf-8")
+    PAGE.write_text(page(RESULTS), "utf-8")
     sys.stdout.write(f"{PAGE}\n")
 
 
@@ -125,8 +126,20 @@ def measurements(folder: Path) -> dict[str, dict[str, str]]:
     return found
 
 
-def page(measured: dict[str, dict[str, str]]) -> str:
-    """The whole page."""
+def measured_tables(folder: Path) -> str:
+    """The tables that benchmarks have for this page: {"title", "note", "head", "rows"} each, under `method_tables`."""
+    lines = []
+    for path in sorted(folder.glob("*.json")):
+        results = json.loads(path.read_text("utf-8"))
+        for found in results.get("method_tables", []) if isinstance(results, dict) else []:
+            lines += [f"## {found['title']}\n", f"{found['note']}\n", row(found["head"])]
+            lines += [row(["---"] * len(found["head"])), *map(row, found["rows"]), ""]
+    return "\n".join(lines)
+
+
+def page(results: Path) -> str:
+    """The whole page, with what the benchmarks' files in a folder say."""
+    measured = measurements(results)
     return "\n".join(
         [
             HEAD,
@@ -136,6 +149,7 @@ def page(measured: dict[str, dict[str, str]]) -> str:
             table(topologies, {"better": better, **judged(topologies, measured)}),
             "## Made of others, or part of a task\n",
             others(measured),
+            measured_tables(results),
             "## Strategies\n",
             table(strategies, judged(strategies, measured)),
             "## Spaces\n",

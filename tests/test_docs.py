@@ -203,15 +203,19 @@ def test_the_ledger_s_tables_are_listed() -> None:
 
 def test_the_list_of_methods_is_up_to_date() -> None:
     script = runpy.run_path(str(DOCS / "make_methods.py"))
-    assert (DOCS / "methods.md").read_text("utf-8") == script["page"](script["measurements"](script["RESULTS"]))
+    assert (DOCS / "methods.md").read_text("utf-8") == script["page"](script["RESULTS"])
 
 
 def test_measurements_of_methods_are_read_from_results(tmp_path: Path) -> None:
     script = runpy.run_path(str(DOCS / "make_methods.py"))
     (tmp_path / "a.json").write_text(json.dumps({"screen": {}}))
     (tmp_path / "b.json").write_text(json.dumps({"methods": {"proxy/zen": {"result": "tau 0.3", "command": "run me"}}}))
-    (line,) = [x for x in script["page"](script["measurements"](tmp_path)).splitlines() if x.startswith("| `zen`")]
+    table = {"title": "Elsewhere", "note": "On boards.", "head": ["proxy", "board"], "rows": [["zen", ".5"]]}
+    (tmp_path / "c.json").write_text(json.dumps({"method_tables": [table]}))
+    page = script["page"](tmp_path)
+    (line,) = [x for x in page.splitlines() if x.startswith("| `zen`")]
     assert line.endswith("| tau 0.3 (`run me`) |")
+    assert "## Elsewhere\n\nOn boards.\n\n| proxy | board |\n| --- | --- |\n| zen | .5 |\n" in page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
