@@ -61,6 +61,7 @@ PROXIES: dict[str, dict[str, int]] = {
     "10 epochs": {"epochs": 10},
     "50 epochs": {"epochs": 50},
 }
+COLLAPSED = 4  # skips of six from which on a search has collapsed
 ROBUST = ("beta_darts to 50", "beta_darts_pp, flood 0.3")  # arms that are repeated on all of them
 
 
@@ -188,6 +189,20 @@ def mean(values: Any) -> float | None:
     return float(np.mean(known)) if known else None
 
 
+def reading(rows: dict[str, dict[str, Any]]) -> str:
+    """What the arms say of the papers' claims."""
+    darts = rows["darts"]
+    collapse = "reproduced" if darts["skips"] >= COLLAPSED else "NOT reproduced at this size"
+    told = [f"DARTS's collapse into skip connections is {collapse}: {darts['skips']:.1f} of 6."]
+    for arm, found in rows.items():
+        if arm.startswith("beta_darts to"):
+            told.append(f"{arm}: {found['accuracy'] - darts['accuracy']:+.2f} points against DARTS.")
+    plain, flooded = (rows.get(arm, {"accuracies": None}) for arm in ROBUST)
+    if plain["accuracies"] == flooded["accuracies"]:
+        told.append("The flood was never reached: the same cells with and without it.")
+    return " ".join(told)
+
+
 def page(found: dict[str, Any]) -> str:
     def shown(value: float | None, digits: int = 2) -> str:
         return "–" if value is None else f"{value:.{digits}f}"
@@ -208,6 +223,7 @@ def page(found: dict[str, Any]) -> str:
             f"| {r['arm']} | {r['seeds']} | {r['skips']:.1f} | {shown(r['spread'], 3)} | {shown(r['mixture'])} | "
             f"{shown(r['discretised'])} | {accuracy} | {', '.join(map(str, r['accuracies']))} |"
         )
+    lines += ["", reading({r["arm"]: r for r in found["rows"]})]
     if found["proxies"]:
         lines += ["", "## On other proxies", "", "The same accuracy, and over proxies mean, lowest and deviation.", ""]
         names = [proxy for proxy in PROXIES if any(proxy in r["means"] for r in found["proxies"])]

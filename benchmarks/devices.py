@@ -215,15 +215,14 @@ the groups, three noises, a linear against a logarithmic scale, and a kernel on 
 
 MACHINE = """## A profile of this machine
 
-What `nassay device measure --space {space} --input {input}` does, with a fifth of its time for each model;
-{processor}, {runtime}, {threads} thread. **The machine was loaded while this was measured** (load average {load:.1f} on
-{cores} cores, at the lowest priority), so what is shown is what a profile is worth on a busy machine. {operators}
-operators were timed; {n} networks judge, none of which any model was fitted to.
+`nassay device measure --space {space} --input {input}`; {processor}, {runtime}, {threads} thread, load average
+{load:.1f} on {cores} cores at its start. {operators} operators were timed; {n} networks judge, none of which any model
+was fitted to.
 
 {models}
 
-Measured twice, the same networks differ by {noise:.1%} on average, so most of every error above is noise of the
-measurement; on a quiet machine this is yet to be measured. Energy: {energy}.
+Measured twice, the same networks differ by {noise:.1%} on average: no model's error can be expected below that.
+Energy: {energy}.
 """
 
 

@@ -25,6 +25,8 @@ def measured(workers: Any, task: Task, tmp_path: Path, monkeypatch: pytest.Monke
     """The study, by workers that answer by formulas, in tmp_path / "run"."""
 
     class Workers(workers):
+        lost = staticmethod(lambda seed: None)  # which architecture inherits no value
+
         def answer(self, job: dict[str, Any]) -> Any:
             if type(self).fails(job):
                 return {"value": None, "reason": "it is told to fail", "seconds": 1.0, "details": {}}
@@ -33,6 +35,8 @@ def measured(workers: Any, task: Task, tmp_path: Path, monkeypatch: pytest.Monke
                 return {"value": value, "reason": None, "seconds": 1.0, "details": {}}
             seed = int(job["rule"].partition("@")[2])
             row = np.random.default_rng(seed).uniform(size=6).round(6).tolist()
+            lost = type(self).lost(seed)
+            row = [None if i == lost else value for i, value in enumerate(row)]
             details = {
                 "inherited": row,
                 "plain": row[::-1],
@@ -84,9 +88,19 @@ def test_architectures_that_failed_alone_are_left_out_everywhere(measured: Any) 
     assert summary["n"] == 5 == len(summary["architectures"]) == len(summary["inherited"][0])
 
 
+def test_an_architecture_that_inherits_no_value_is_left_out_everywhere(measured: Any, tmp_path: Path) -> None:
+    """The second in the first super-network, and by `plain`, which is in reverse order, the fifth."""
+    measured.workers.lost = staticmethod(lambda seed: 1 if seed == 0 else None)
+    summary = measured().summary
+    assert (
+        summary["n"] == 4 == len(summary["architectures"]) == len(summary["inherited"][0]) == len(summary["alone"][0])
+    )
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["n"] == 4
+
+
 def test_without_a_super_network_there_is_nothing_to_compare(measured: Any) -> None:
     measured.workers.fails = staticmethod(lambda job: job["kind"] == "supernet")
-    with pytest.raises(NassayError, match="6 architectures were trained alone with every seed, and 0 super-networks"):
+    with pytest.raises(NassayError, match="6 architectures have a value alone .*, of which 0 ended"):
         measured()
 
 

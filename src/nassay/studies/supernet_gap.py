@@ -153,18 +153,19 @@ def _measured(
     singles: list[list[Request]],
     seed: int,
 ) -> dict[str, Any]:
-    """The measures on the architectures that every stand-alone seed has finished, and the super-networks that ended."""
+    """The measures on the super-networks that ended, and the architectures with a value alone and in each of them."""
 
     def found(request: Request) -> Any:
         return evaluator.ledger.find(key_of(evaluator.text(request.architecture), request))
 
     values: list[list[float | None]] = [[e.value if (e := found(r)) else None for r in row] for row in singles]
-    known = [i for i in range(len(drawn)) if all(row[i] is not None for row in values)]
     runs = [e.details for r in supers if (e := found(r)) is not None and e.value is not None]
+    looks = [row for r in runs for row in (r["inherited"], r["plain"], *r["epochs"].values(), *r["window"])]
+    known = [i for i in range(len(drawn)) if all(row[i] is not None for row in (*values, *looks))]
     if len(known) < FEWEST or not runs:
         raise NassayError(
-            f"{len(known)} architectures were trained alone with every seed, and {len(runs)} super-networks; at least "
-            f"{FEWEST} and one are needed. The same command with more --minutes goes on."
+            f"{len(known)} architectures have a value alone with every seed and in every super-network, of which "
+            f"{len(runs)} ended; at least {FEWEST} and one are needed. The same command with more --minutes goes on."
         )
     chosen = [{**run, **_only(run, known)} for run in runs]
     alone = [[v for i in known if (v := row[i]) is not None] for row in values]

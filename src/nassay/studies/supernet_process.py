@@ -4,6 +4,7 @@ Run as `python -m nassay.studies.supernet_process RUN_FOLDER THREADS DEVICE`.
 """
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -70,7 +71,7 @@ class SupernetBench(Bench):
         options: dict[str, Any] = {"seed": seed, "checkpoint": path, "fidelity": fidelity, "device": self.device}
         training = super_training(method, network, self.task, **options, end=fidelity.epochs)
         assert fidelity.epochs is not None
-        looks: dict[str, list[float]] = json.loads(seen.read_text("utf-8")) if seen.exists() else {}
+        looks: dict[str, list[float | None]] = json.loads(seen.read_text("utf-8")) if seen.exists() else {}
         for share in [s for s in SHARES if f"{s:g}" not in looks] or SHARES[-1:]:
             found = training.run(replace(fidelity, epochs=share * fidelity.epochs))
             if found.value is None:
@@ -92,12 +93,12 @@ class SupernetBench(Bench):
         seen.unlink(missing_ok=True)
         return Estimate.of(value, seconds=time.perf_counter() - started, **details)
 
-    def _look(self, training: SuperTraining, **options: Any) -> list[float]:
-        """What every architecture of the plan inherits now."""
+    def _look(self, training: SuperTraining, **options: Any) -> list[float | None]:
+        """What every architecture of the plan inherits now; None where that has no value."""
         found = [training.inherit(tuple(choices), **options).value for choices in self.plan["architectures"]]
-        return [float("nan") if v is None else round(v, 6) for v in found]
+        return [None if v is None or not math.isfinite(v) else round(v, 6) for v in found]
 
-    def _window(self, training: SuperTraining) -> list[list[float]]:
+    def _window(self, training: SuperTraining) -> list[list[float | None]]:
         """After each of some more steps, the weights of that very step."""
         rows = []
         for _ in range(self.plan["window"]):
