@@ -1,5 +1,11 @@
 """A realistic run, made of plain data, for the report's tests and for looking at the page."""
 
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -314,3 +320,51 @@ def zero_shot(bench: dict) -> dict:
         "seed": 3,
         "batch_size": 64,
     }
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and the texts of cells, row by row."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.rows: list[list[str]] = []
+        self._cell = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self._cell = True
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._cell = self._cell and tag not in ("td", "th")
+
+    def handle_data(self, data: str) -> None:
+        if self._cell:
+            self.rows[-1][-1] += data
+
+    def all_of(self, attribute: str) -> list[str | None]:
+        return [attrs[attribute] for _, attrs in self.tags if attribute in attrs]
+
+
+@pytest.fixture
+def parsed() -> type[Page]:
+    """Takes the text of a page apart."""
+    return Page
+
+
+@pytest.fixture
+def plots_of() -> Callable[[str], dict[str, Any]]:
+    """Reads the plots of a page."""
+
+    def found(html: str) -> dict[str, Any]:
+        text = re.search(r'<script type="application/json" id="plots">(.*?)</script>', html, re.DOTALL)
+        assert text is not None
+        plots: dict[str, Any] = json.loads(text[1], parse_constant=pytest.fail)  # NaN and Infinity are no JSON
+        return plots
+
+    return found

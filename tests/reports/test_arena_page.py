@@ -4,7 +4,6 @@ import json
 import math
 import re
 from html import unescape
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -63,43 +62,8 @@ def summary() -> dict[str, Any]:
     return summary_of(row_of("evolution", 2.0, reach=reach, against=against), row_of("random", 3.0))
 
 
-class Page(HTMLParser):
-    """Tags with their attributes, and the texts of cells, row by row."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.rows: list[list[str]] = []
-        self._cell = False
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self._cell = True
-            self.rows[-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._cell = self._cell and tag not in ("td", "th")
-
-    def handle_data(self, data: str) -> None:
-        if self._cell:
-            self.rows[-1][-1] += data
-
-    def all_of(self, attribute: str) -> list[str | None]:
-        return [attrs[attribute] for _, attrs in self.tags if attribute in attrs]
-
-
-def plots_of(html: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="plots">(.*?)</script>', html, re.DOTALL)
-    assert found is not None
-    return json.loads(found[1], parse_constant=pytest.fail)  # NaN and Infinity are no JSON
-
-
-def test_the_table_has_a_line_for_each_strategy_under_the_headings(summary: dict[str, Any]) -> None:
-    heading, first, second, *facts = Page(render_arena(summary)).rows
+def test_the_table_has_a_line_for_each_strategy_under_the_headings(summary: dict[str, Any], parsed: Any) -> None:
+    heading, first, second, *facts = parsed(render_arena(summary)).rows
     assert heading == list(arena_tables.HEADINGS)
     cells = dict(zip(heading, first, strict=True))
     assert [cells[name] for name in ("Strategy", "regret", "95 %", "test")] == [
@@ -111,10 +75,10 @@ def test_the_table_has_a_line_for_each_strategy_under_the_headings(summary: dict
     assert [tuple(row) for row in facts] == arena_tables.facts(summary)
 
 
-def test_what_a_strategy_does_not_have_is_a_dash() -> None:
+def test_what_a_strategy_does_not_have_is_a_dash(parsed: Any) -> None:
     nothing = dict.fromkeys(("regret_low", "regret_high", "optimal", "trained", "seconds", "wall_seconds"))
     html = render_arena(summary_of(row_of("random", 3.0, quartiles=[None, None], **nothing)))
-    heading, cells, *_ = Page(html).rows
+    heading, cells, *_ = parsed(html).rows
     found = dict(zip(heading, cells, strict=True))
     known = {"Strategy": "random", "regret": "3.00", "median": "3.00", "test": "87.00", "rank": "1.50"}
     assert {name: text for name, text in found.items() if text != DASH} == known
@@ -133,10 +97,12 @@ def test_headline_rules_failures_and_versions_are_told(summary: dict[str, Any]) 
     assert "too few strategies" in html
 
 
-def test_plots_are_those_of_the_summary_and_each_has_its_place(summary: dict[str, Any]) -> None:
+def test_plots_are_those_of_the_summary_and_each_has_its_place(
+    summary: dict[str, Any], parsed: Any, plots_of: Any
+) -> None:
     html = render_arena(summary)
     plots = plots_of(html)
-    assert {f"plot-{name}" for name in plots} == {one for one in Page(html).all_of("id") if str(one)[:5] == "plot-"}
+    assert {f"plot-{name}" for name in plots} == {one for one in parsed(html).all_of("id") if str(one)[:5] == "plot-"}
     assert list(plots) == ["evaluations", "seconds", "ranks"]
     names = [[trace.get("name") for trace in plots[key]["data"]] for key in ("evaluations", "seconds")]
     assert names == [[None, "evolution", None, "random"]] * 2
@@ -147,7 +113,7 @@ def test_plots_are_those_of_the_summary_and_each_has_its_place(summary: dict[str
 
 @pytest.mark.parametrize("nothing", [None, {}])
 def test_without_known_times_there_is_neither_their_plot_nor_its_words(
-    nothing: dict[str, Any] | None, summary: dict[str, Any]
+    nothing: dict[str, Any] | None, summary: dict[str, Any], plots_of: Any
 ) -> None:
     assert "simulated seconds" in render_arena(summary)
     html = render_arena(summary | {"time_curves": nothing})
@@ -163,7 +129,7 @@ def test_the_simulated_time_of_a_race_is_told_where_it_is_known(summary: dict[st
     assert f"Whole races on average: evolution 2{nbsp}h{nbsp}00{nbsp}min.</p>" in render_arena(summary)
 
 
-def test_points_that_are_not_known_are_not_drawn(summary: dict[str, Any]) -> None:
+def test_points_that_are_not_known_are_not_drawn(summary: dict[str, Any], plots_of: Any) -> None:
     late = {"mean": [None, 3.0], "median": [None, 2.0], "low": [None, 1.0], "high": [None, 4.0]}
     summary["curves"]["by"]["evolution"] = late
     _, line, _, other = plots_of(render_arena(summary))["evaluations"]["data"]
@@ -171,21 +137,21 @@ def test_points_that_are_not_known_are_not_drawn(summary: dict[str, Any]) -> Non
     assert (other["x"], other["y"]) == ([1, 2], [8, 2])
 
 
-def test_a_value_that_is_not_a_number_is_drawn_nowhere(summary: dict[str, Any]) -> None:
+def test_a_value_that_is_not_a_number_is_drawn_nowhere(summary: dict[str, Any], plots_of: Any) -> None:
     summary["curves"]["by"]["evolution"] = dict.fromkeys(("mean", "median", "low", "high"), [8.0, math.nan])
     line = plots_of(render_arena(summary))["evaluations"]["data"][1]
     assert line["y"] == [8, None]
 
 
 @pytest.mark.parametrize("place", ["table", "dataset", "space", "metric", "unit", "scores", "finished"])
-def test_words_of_the_benchmark_are_text(place: str, summary: dict[str, Any]) -> None:
+def test_words_of_the_benchmark_are_text(place: str, summary: dict[str, Any], parsed: Any) -> None:
     html = render_arena(summary | {place: HARMFUL})
     assert HARMFUL not in html
     assert HARMFUL in unescape(html)
-    assert "img" not in {tag for tag, _ in Page(html).tags}
+    assert "img" not in {tag for tag, _ in parsed(html).tags}
 
 
-def test_names_of_strategies_are_text_in_the_page_and_in_the_plots() -> None:
+def test_names_of_strategies_are_text_in_the_page_and_in_the_plots(parsed: Any, plots_of: Any) -> None:
     name = "</script><b>&mine"
     ranks = {
         "ranks": {name: 1.0, "random": 2.0},
@@ -194,7 +160,7 @@ def test_names_of_strategies_are_text_in_the_page_and_in_the_plots() -> None:
         "alike": [[name, "random"]],
     }
     html = render_arena(summary_of(row_of(name, 2.0), row_of("random", 3.0), ranks=ranks))
-    page = Page(html)
+    page = parsed(html)
     assert name not in html
     assert page.rows[1][0] == name
     assert "b" not in {tag for tag, _ in page.tags}
@@ -204,8 +170,8 @@ def test_names_of_strategies_are_text_in_the_page_and_in_the_plots() -> None:
     assert plots["ranks"]["data"][1]["y"] == [shown, "random"]
 
 
-def test_the_page_is_whole_in_itself(summary: dict[str, Any]) -> None:
-    page = Page(render_arena(summary))
+def test_the_page_is_whole_in_itself(summary: dict[str, Any], parsed: Any) -> None:
+    page = parsed(render_arena(summary))
     ids, links = page.all_of("id"), page.all_of("href")
     assert len(ids) == len(set(ids))
     assert {str(link) for link in links} == {"#curves", "#table", "#ranks", "#run"} <= {f"#{one}" for one in ids}

@@ -4,7 +4,6 @@ import json
 import math
 import re
 from html import unescape
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -38,46 +37,11 @@ def summary() -> dict[str, Any]:
     return summary_of(*INHERITED)
 
 
-class Page(HTMLParser):
-    """Tags with their attributes, and the texts of the table's cells, row by row."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.rows: list[list[str]] = []
-        self._cell = False
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self._cell = True
-            self.rows[-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._cell = self._cell and tag not in ("td", "th")
-
-    def handle_data(self, data: str) -> None:
-        if self._cell:
-            self.rows[-1][-1] += data
-
-    def all_of(self, attribute: str) -> list[str | None]:
-        return [attrs[attribute] for _, attrs in self.tags if attribute in attrs]
-
-
-def plots_of(html: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="plots">(.*?)</script>', html, re.DOTALL)
-    assert found is not None
-    return json.loads(found[1], parse_constant=pytest.fail)  # NaN and Infinity are no JSON
-
-
 # The page -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_table_has_every_measure_in_its_order(summary: dict[str, Any]) -> None:
-    heading, *rows = Page(render_supernet(summary)).rows
+def test_the_table_has_every_measure_in_its_order(summary: dict[str, Any], parsed: Any) -> None:
+    heading, *rows = parsed(render_supernet(summary)).rows
     assert heading == ["measure", "value", "what it is"]
     assert [tuple(row) for row in rows] == supernet_rows(summary)
     assert len(rows) == 11
@@ -92,8 +56,8 @@ def test_title_heading_and_sentence_say_what_was_measured(summary: dict[str, Any
     assert "space cell64 · method spos" in html
 
 
-def test_the_page_is_whole_in_itself(summary: dict[str, Any]) -> None:
-    page = Page(render_supernet(summary))
+def test_the_page_is_whole_in_itself(summary: dict[str, Any], parsed: Any) -> None:
+    page = parsed(render_supernet(summary))
     ids, links = page.all_of("id"), page.all_of("href")
     assert len(ids) == len(set(ids))
     assert links
@@ -102,21 +66,21 @@ def test_the_page_is_whole_in_itself(summary: dict[str, Any]) -> None:
     assert not [tag for tag, _ in page.tags if tag in ("link", "iframe", "img")]
 
 
-def test_every_plot_has_its_place(summary: dict[str, Any]) -> None:
+def test_every_plot_has_its_place(summary: dict[str, Any], parsed: Any, plots_of: Any) -> None:
     html = render_supernet(summary)
-    places = {one for one in Page(html).all_of("id") if str(one).startswith("plot-")}
+    places = {one for one in parsed(html).all_of("id") if str(one).startswith("plot-")}
     assert {f"plot-{name}" for name in plots_of(html)} == places == {"plot-levels"}
 
 
 @pytest.mark.parametrize("place", ["source", "space", "method"])
-def test_the_users_words_are_text(place: str, summary: dict[str, Any]) -> None:
+def test_the_users_words_are_text(place: str, summary: dict[str, Any], parsed: Any) -> None:
     html = render_supernet(summary | {place: HARMFUL})
     assert HARMFUL not in html
     assert HARMFUL in unescape(html)
-    assert "img" not in {tag for tag, _ in Page(html).tags}
+    assert "img" not in {tag for tag, _ in parsed(html).tags}
 
 
-def test_an_architecture_cannot_end_the_script_that_holds_the_plots(summary: dict[str, Any]) -> None:
+def test_an_architecture_cannot_end_the_script_that_holds_the_plots(summary: dict[str, Any], plots_of: Any) -> None:
     name = "</script><script>alert(1)</script>"
     html = render_supernet(summary | {"architectures": [name, "123", "321", "222"]})
     assert "<script>alert" not in html
@@ -125,10 +89,10 @@ def test_an_architecture_cannot_end_the_script_that_holds_the_plots(summary: dic
     assert all(re.fullmatch(r"(<b>|</b>|<br>|[^<>])*", text) for text in points["hovertext"])
 
 
-def test_a_ranking_that_does_not_exist_is_a_dash_with_its_reason() -> None:
+def test_a_ranking_that_does_not_exist_is_a_dash_with_its_reason(parsed: Any) -> None:
     """Both super-networks lend all architectures the same accuracy."""
     html = render_supernet(summary_of([0.25] * 4, [0.25] * 4))
-    rows = {row[0]: row[1] for row in Page(html).rows}
+    rows = {row[0]: row[1] for row in parsed(html).rows}
     for name in ("Rank gap: τ with stand-alone", "Share of the ceiling", "Stability", "No τ"):
         assert rows[name] == DASH, name
     assert f"<h1>Rank gap: τ with stand-alone: {DASH}</h1>" in html
@@ -181,7 +145,7 @@ def test_a_name_is_escaped_once(summary: dict[str, Any]) -> None:
     assert points.hovertext[0].startswith("<b>R&amp;D</b>")
 
 
-def test_what_is_not_a_number_is_drawn_nowhere(summary: dict[str, Any]) -> None:
+def test_what_is_not_a_number_is_drawn_nowhere(summary: dict[str, Any], plots_of: Any) -> None:
     inherited = [[math.nan, *INHERITED[0][1:]], INHERITED[1]]
     (points,) = plots_of(render_supernet(summary | {"inherited": inherited}))["levels"]["data"]
     assert points["y"][0] is None
