@@ -56,7 +56,7 @@ OF_SHARES = (
     *("share", "n", "kendall_tau", "ci_low", "ci_high", "spearman_rho", "rho_ci_low", "rho_ci_high", "reason"),
 )  # what is kept of each
 BASELINES = ("params", "macs", "random")
-RESAMPLES = 1000
+RESAMPLES, OURS = 1000, "nassay"
 TASK_TABLES = ("transnas_micro", "transnas_macro")
 FAMILIES = {
     "scenes, objects": ("class_scene", "class_object"),
@@ -171,7 +171,8 @@ def means(folders: list[Path], summaries: list[dict[str, Any]]) -> list[dict[str
     """
     if len(folders) < 2:
         return []
-    resamples: dict[str, list[np.ndarray]] = {}
+    drawn: dict[str, list[np.ndarray]] = {}
+    measured: dict[str, list[float]] = {}
     for folder, summary in zip(folders, summaries, strict=True):
         with (folder / SCORES).open(newline="", encoding="utf-8") as file:
             lines = list(csv.DictReader(file))
@@ -179,24 +180,20 @@ def means(folders: list[Path], summaries: list[dict[str, Any]]) -> list[dict[str
         for row in summary["rows"]:
             sign = 1 if row["better"] == "higher" else -1
             scores = np.array([sign * float(line[row["name"]] or "nan") for line in lines])
-            drawn = rank_resamples(last_where_missing(scores), truth, resamples=RESAMPLES, seed=summary["seed"])
-            if not drawn.dropped:
-                resamples.setdefault(row["name"], []).append(drawn.rho)
-    by_name = {name: np.mean(rhos, axis=0) for name, rhos in resamples.items() if len(rhos) == len(folders)}
-    found = []
-    for name, rhos in by_name.items():
-        own = [
-            share["spearman_rho"]
-            for s in summaries
-            for r in s["rows"]
-            if r["name"] == name
-            for share in r["shares"][:1]
-        ]
-        ahead = by_name["nassay"] - rhos if "nassay" in by_name else np.zeros(1)
+            found = rank_resamples(last_where_missing(scores), truth, resamples=RESAMPLES, seed=summary["seed"])
+            if not found.dropped:
+                drawn.setdefault(row["name"], []).append(found.rho)
+                measured.setdefault(row["name"], []).append(row["shares"][0]["spearman_rho"])
+    everywhere = {name: np.mean(rhos, axis=0) for name, rhos in drawn.items() if len(rhos) == len(folders)}
+    if OURS not in everywhere:
+        return []
+    compared = []
+    for name, rhos in everywhere.items():
         low, high = map(float, np.quantile(rhos, (0.025, 0.975)))
-        less, more = map(float, np.quantile(ahead, (0.025, 0.975)))
-        found.append({"name": name, "rho": float(np.mean(own)), "low": low, "high": high, "less": less, "more": more})
-    return sorted(found, key=lambda line: -line["rho"])
+        less, more = map(float, np.quantile(everywhere[OURS] - rhos, (0.025, 0.975)))
+        mean = float(np.mean(measured[name]))
+        compared.append({"name": name, "rho": mean, "low": low, "high": high, "less": less, "more": more})
+    return sorted(compared, key=lambda line: -line["rho"])
 
 
 def derived(scored: dict[str, Any]) -> dict[str, Any]:
@@ -247,8 +244,10 @@ def by_task(found: dict[str, Any]) -> list[dict[str, Any]]:
         return float(np.mean(known)) if len(known) == len(family) else None
 
     names = [line["name"] for line in found["overview"]]
-    means = {n: [[mean(n, level, family) for level in levels] for family in FAMILIES.values()] for n in names}
-    shown = {name: pairs for name, pairs in means.items() if any(value is not None for pair in pairs for value in pair)}
+    pairs_of = {n: [[mean(n, level, family) for level in levels] for family in FAMILIES.values()] for n in names}
+    shown = {
+        name: pairs for name, pairs in pairs_of.items() if any(value is not None for pair in pairs for value in pair)
+    }
     sizes = " and ".join(str(level[tasks[0]]["n"]) for level in levels)
     note = (
         f"Spearman's rho on TransNAS-Bench-101, micro / macro level, mean over a family's tasks, {sizes} networks of a "
@@ -300,7 +299,7 @@ def intervals(found: dict[str, Any]) -> list[str]:
             one["name"],
             correlation(one["rho"]),
             interval(one["low"], one["high"]),
-            "" if one["name"] == "nassay" else interval(one["less"], one["more"]),
+            "" if one["name"] == OURS else interval(one["less"], one["more"]),
         )
         for one in found.get("means", [])
     ]

@@ -117,28 +117,29 @@ def main() -> None:
     sys.stdout.write(f"{PAGE}\n")
 
 
-def measurements(folder: Path) -> dict[str, dict[str, str]]:
+def documents(folder: Path) -> list[dict[str, Any]]:
+    """The benchmarks' files, in order of name."""
+    found = [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
+    return [document for document in found if isinstance(document, dict)]
+
+
+def measurements(results: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
     """What the benchmarks say of each method: {"noun/name": {"result", "command"}}; later files win."""
-    found: dict[str, dict[str, str]] = {}
-    for path in sorted(folder.glob("*.json")):
-        results = json.loads(path.read_text("utf-8"))
-        found |= results.get("methods", {}) if isinstance(results, dict) else {}
-    return found
+    return {key: found for document in results for key, found in document.get("methods", {}).items()}
 
 
-def measured_tables(folder: Path) -> str:
+def measured_tables(results: list[dict[str, Any]]) -> str:
     """The tables that benchmarks have for this page: {"title", "note", "head", "rows"} each, under `method_tables`."""
     lines = []
-    for path in sorted(folder.glob("*.json")):
-        results = json.loads(path.read_text("utf-8"))
-        for found in results.get("method_tables", []) if isinstance(results, dict) else []:
-            lines += [f"## {found['title']}\n", f"{found['note']}\n", row(found["head"])]
-            lines += [row(["---"] * len(found["head"])), *map(row, found["rows"]), ""]
+    for found in (table for document in results for table in document.get("method_tables", [])):
+        lines += [f"## {found['title']}\n", f"{found['note']}\n", row(found["head"])]
+        lines += [row(["---"] * len(found["head"])), *map(row, found["rows"]), ""]
     return "\n".join(lines)
 
 
-def page(results: Path) -> str:
+def page(folder: Path) -> str:
     """The whole page, with what the benchmarks' files in a folder say."""
+    results = documents(folder)
     measured = measurements(results)
     return "\n".join(
         [
