@@ -5,8 +5,10 @@ once with random search. Finished runs are kept and not repeated, an interrupted
 
     python benchmarks/main_job.py IMAGES --minutes 20 --seeds 0 1 2 --out runs/main_job
 
-`--side-by-side` runs both strategies of a seed at the same time, each pinned to half of the cores: the comparison
-then stays fair when the machine's speed drifts. Linux only. Writes `benchmarks/results/main_job.json` and `.md`.
+`--against unadapted` holds the cascade against itself as it was before it took ProxyBO's dynamic influence and
+surrogate (`--adapt none`) instead. `--side-by-side` runs both searches of a seed at the same time, each pinned to half
+of the cores: the comparison then stays fair when the machine's speed drifts. Linux only.
+Writes `benchmarks/results/main_job.json` and `.md`, or `cascade_adapt.json` and `.md`.
 """
 
 import argparse
@@ -21,7 +23,16 @@ from typing import Any
 import numpy as np
 
 RESULTS = Path(__file__).parent / "results"
-STRATEGIES = ("cascade", "random")
+OPTIONS = {
+    "cascade": ("--strategy", "cascade"),
+    "random": ("--strategy", "random"),
+    "unadapted": ("--strategy", "cascade", "--adapt", "none"),
+}
+PAGES = {
+    "random": ("main_job", "The main job: cascade against reference network and random search"),
+    "unadapted": ("cascade_adapt", "The cascade before and after: influence and surrogate of ProxyBO"),
+}
+OTHER = {"random": "random search", "unadapted": "the cascade without adaptation"}
 
 
 def main() -> None:
@@ -31,6 +42,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("runs/main_job"))
+    parser.add_argument("--against", choices=OTHER, default="random")
     parser.add_argument("--side-by-side", action="store_true")
     parser.add_argument("--table-only", action="store_true", help="only write the table of what is there")
     arguments = parser.parse_args()
@@ -41,18 +53,18 @@ def main() -> None:
 
 
 def run_seed(arguments: argparse.Namespace, seed: int) -> None:
-    """Both strategies of one seed, one after the other or side by side."""
+    """Both searches of one seed, one after the other or side by side."""
     cores = sorted(os.sched_getaffinity(0))
-    shares = {"cascade": cores[: len(cores) // 2], "random": cores[len(cores) // 2 :]}
+    half = len(cores) // 2
     running = []
-    for strategy in STRATEGIES:
+    for search, share_of_cores in (("cascade", cores[:half]), (arguments.against, cores[half:])):
         command = [
-            *(sys.executable, "-m", "nassay", "search", arguments.images),
-            *("--strategy", strategy, "--minutes", f"{arguments.minutes:g}", "--seed", str(seed)),
-            *("--out", str(folder_of(arguments, strategy, seed)), "--json"),
+            *(sys.executable, "-m", "nassay", "search", arguments.images, *OPTIONS[search]),
+            *("--minutes", f"{arguments.minutes:g}", "--seed", str(seed)),
+            *("--out", str(folder_of(arguments, search, seed)), "--json"),
         ]
         if arguments.side_by_side:
-            pin = partial(os.sched_setaffinity, 0, shares[strategy])
+            pin = partial(os.sched_setaffinity, 0, share_of_cores)
             running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=pin))
         else:
             subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
@@ -60,9 +72,9 @@ def run_seed(arguments: argparse.Namespace, seed: int) -> None:
         process.wait()
 
 
-def folder_of(arguments: argparse.Namespace, strategy: str, seed: int) -> Path:
+def folder_of(arguments: argparse.Namespace, search: str, seed: int) -> Path:
     """Where one run lies."""
-    folder: Path = arguments.out / f"{strategy}-{seed}"
+    folder: Path = arguments.out / f"{search}-{seed}"
     return folder
 
 
@@ -70,18 +82,21 @@ def write_table(arguments: argparse.Namespace) -> None:
     """One row a run, then the paired differences with their interval over seeds."""
     runs = []
     for seed in arguments.seeds:
-        for strategy in STRATEGIES:
-            path = folder_of(arguments, strategy, seed) / "summary.json"
+        for search in ("cascade", arguments.against):
+            path = folder_of(arguments, search, seed) / "summary.json"
             if path.exists() and (summary := json.loads(path.read_text()))["status"] == "finished":
-                runs.append({"strategy": strategy, "seed": seed, **facts(summary)})
+                runs.append({"search": search, "seed": seed, **facts(summary)})
     options = f"--minutes {arguments.minutes:g} --seeds {' '.join(map(str, arguments.seeds))}"
     command = f"python benchmarks/main_job.py {Path(arguments.images).name} {options}"
+    command += f" --against {arguments.against}" * (arguments.against != "random")
     command += " --side-by-side" * arguments.side_by_side
-    document = {"command": command, "minutes": arguments.minutes, "runs": runs}
-    document["methods"] = {"strategy/cascade": {"result": verdict(runs), "command": f"`{command}`"}}
+    document = {"command": command, "minutes": arguments.minutes, "against": arguments.against, "runs": runs}
+    if arguments.against == "random":
+        document["methods"] = {"strategy/cascade": {"result": verdict(document), "command": f"`{command}`"}}
+    name, _ = PAGES[arguments.against]
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "main_job.json").write_text(json.dumps(document, indent=1) + "\n")
-    (RESULTS / "main_job.md").write_text(markdown(document))
+    (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
+    (RESULTS / f"{name}.md").write_text(markdown(document))
     print(markdown(document))
 
 
@@ -101,21 +116,21 @@ def facts(summary: dict[str, Any]) -> dict[str, Any]:
 def markdown(document: dict[str, Any]) -> str:
     """The table as it stands in the results."""
     lines = [
-        "# The main job: cascade against reference network and random search",
+        f"# {PAGES[document['against']][1]}",
         "",
         f"Command: `{document['command']}`; {document['minutes']:g} minutes of wall-clock a run.",
         "Test accuracies; reference and random row had the same training seconds as the winner, in the same run.",
         "",
-        "| strategy | seed | winner | params | reference | random row | trainings | screened | workers | seconds |",
+        "| search | seed | winner | params | reference | random row | trainings | screened | workers | seconds |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for run in document["runs"]:
         lines.append(
-            f"| {run['strategy']} | {run['seed']} | {share(run['best_test_accuracy'])} | {run['best_params']:,} "
+            f"| {run['search']} | {run['seed']} | {share(run['best_test_accuracy'])} | {run['best_params']:,} "
             f"| {share(run['reference_test_accuracy'])} | {share(run['random_test_accuracy'])} | {run['trained']} "
             f"| {run['screened']} | {run['workers']} | {run['seconds']:.0f} |"
         )
-    wins, against = compared(document["runs"])
+    wins, against = compared(document)
     if wins:
         mean = f"Cascade's winner: mean {100 * np.mean(wins):.2f} % over {len(wins)} seeds. Paired differences:"
         lines += ["", mean, ""]
@@ -123,20 +138,20 @@ def markdown(document: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def compared(runs: list[dict[str, Any]]) -> tuple[list[float], dict[str, list[float | None]]]:
+def compared(document: dict[str, Any]) -> tuple[list[float], dict[str, list[float | None]]]:
     """The cascade's winners, one a seed, and what each is held against."""
-    by = {(r["strategy"], r["seed"]): r for r in runs}
-    seeds = [s for s in sorted({r["seed"] for r in runs}) if all((n, s) in by for n in STRATEGIES)]
+    by, against = {(r["search"], r["seed"]): r for r in document["runs"]}, document["against"]
+    seeds = sorted({s for _, s in by if all((search, s) in by for search in ("cascade", against))})
     return [by["cascade", s]["best_test_accuracy"] for s in seeds], {
         "reference network of the same run": [by["cascade", s]["reference_test_accuracy"] for s in seeds],
         "random draw of the same run": [by["cascade", s]["random_test_accuracy"] for s in seeds],
-        "random search, same wall-clock": [by["random", s]["best_test_accuracy"] for s in seeds],
+        f"{OTHER[against]}, same wall-clock": [by[against, s]["best_test_accuracy"] for s in seeds],
     }
 
 
-def verdict(runs: list[dict[str, Any]]) -> str:
+def verdict(document: dict[str, Any]) -> str:
     """The comparison in one sentence, for the table of methods."""
-    wins, against = compared(runs)
+    wins, against = compared(document)
     parts = [f"against {name} {difference(wins, others)}" for name, others in against.items()]
     return f"test accuracy {100 * np.mean(wins):.2f} % over {len(wins)} seeds; " + "; ".join(parts) if wins else ""
 
