@@ -4,8 +4,9 @@
 
 Extrapolation: a surrogate is fitted to at most 32 architectures of each size up to b, and ranks 300 others of size b,
 and 300 of size b + 1. The size of a NAS-Bench-201 cell is its number of edges that are not `none`, that of a
-NAS-Bench-Macro network its number of layers up to the last one that is no identity. Races: 200 evaluations. What is
-finished is kept in `runs/pnas.json`. Writes `benchmarks/results/pnas.md` and `.json`.
+NAS-Bench-Macro network its number of layers up to the last one that is no identity. Races: 200 evaluations; on
+NAS-Bench-Macro other budgets, too, which make the beam narrower and wider. What is finished is kept in
+`runs/pnas.json`. Writes `benchmarks/results/pnas.md` and `.json`.
 """
 
 import argparse
@@ -27,7 +28,9 @@ from nassay.studies.arena import Arena
 
 RESULTS = Path(__file__).parent / "results"
 EACH, JUDGED, FEWEST, EVALUATIONS, RESAMPLES = 32, 300, 20, 200, 2000
+BUDGETS = (60, 110, 200, 360)  # of races whose beams are of several widths
 STRATEGIES = ("random", "evolution", "pnas")
+BEAMED = ("pnas", "random")
 ARENAS = (("nasbench_macro", "cifar10"), ("nasbench201", "cifar10"))
 SIZES: dict[str, Callable[[Architecture], int]] = {
     "nasbench201": lambda a: sum(c != 0 for c in a.choices),
@@ -47,6 +50,15 @@ reached; median over seeds, and how many seeds reach it. NAS-Bench-Macro shows s
 | table | strategy | {heads} | to random's | to evolution's | seconds a race |
 |---|---|---|---|---|---|---|---|
 {races}
+
+## Width of the beam
+
+Each step of growth trains an equal share of the evaluations, so that the budget is the beam's width. Regret at the end
+on NAS-Bench-Macro, {seeds} seeds; random search with as many evaluations beside it.
+
+| evaluations | pnas | random |
+|---|---|---|
+{widths}
 
 ## Extrapolation of the surrogate
 
@@ -89,11 +101,11 @@ def extrapolation(table: str, kind: str, level: int, seed: int) -> list[float | 
     return [float(len(train)), *rhos]
 
 
-def race(arena: Arena, strategy: str, seed: int) -> dict[str, Any]:
+def race(arena: Arena, strategy: str, seed: int, evaluations: int = EVALUATIONS) -> dict[str, Any]:
     """Regret after each evaluation, and what the race took here."""
     started = time.process_time()
-    found = arena.race(strategy, seed=seed, evaluations=EVALUATIONS)
-    regret = found.regret_at(np.arange(1, EVALUATIONS + 1))
+    found = arena.race(strategy, seed=seed, evaluations=evaluations)
+    regret = found.regret_at(np.arange(1, evaluations + 1))
     return {"regret": np.round(regret, 4).tolist(), "cpu_seconds": round(time.process_time() - started, 2)}
 
 
@@ -126,6 +138,14 @@ def race_rows(races: dict[str, Any]) -> list[str]:
             seconds = np.mean([r["cpu_seconds"] for r in by_seed.values()])
             rows.append(f"| {' | '.join([on, name, *regrets, *targets, f'{seconds:.1f}'])} |")
     return rows
+
+
+def width_rows(widths: dict[str, Any]) -> list[str]:
+    """Regrets at the end of races of several budgets in Markdown."""
+    return [
+        f"| {budget} | {' | '.join(interval(np.array(list(by[n].values()))) for n in BEAMED)} |"
+        for budget, by in widths.items()
+    ]
 
 
 def extrapolation_rows(found: dict[str, dict[str, list[float | None]]]) -> list[str]:
@@ -166,6 +186,7 @@ def write(done: dict[str, Any], arguments: argparse.Namespace) -> None:
         seeds=arguments.seeds,
         heads=" | ".join(f"regret at {n}" for n in (50, 100, EVALUATIONS)),
         races="\n".join(race_rows(done["races"])),
+        widths="\n".join(width_rows(done["widths"])),
         each=EACH,
         judged=JUDGED,
         extrapolation="\n".join(extrapolation_rows(done["extrapolation"])),
@@ -184,9 +205,9 @@ def main() -> None:
     parser.add_argument("--kept", type=Path, default=Path("runs/pnas.json"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    done: dict[str, Any] = {"races": {}, "extrapolation": {}}
+    done: dict[str, Any] = {"races": {}, "widths": {}, "extrapolation": {}}
     if arguments.kept.exists():
-        done = json.loads(arguments.kept.read_text("utf-8"))
+        done |= json.loads(arguments.kept.read_text("utf-8"))
 
     def keep() -> None:
         arguments.kept.parent.mkdir(parents=True, exist_ok=True)
@@ -202,11 +223,18 @@ def main() -> None:
                     by_seed[str(seed)] = race(arena, name, seed)
             keep()
             print(table, name, flush=True)
-    for kind, seeds in (("mlp", arguments.seeds), ("lstm", arguments.lstm_seeds)):
+    arena = Arena(*ARENAS[0])
+    for budget in BUDGETS:
+        if str(budget) not in done["widths"]:
+            seeds = range(arguments.seeds)
+            ends = {n: {str(s): race(arena, n, s, budget)["regret"][-1] for s in seeds} for n in BEAMED}
+            done["widths"][str(budget)] = ends
+            keep()
+    for kind, count in (("mlp", arguments.seeds), ("lstm", arguments.lstm_seeds)):
         for table, levels in LEVELS.items():
             for level in levels:
                 by_seed = done["extrapolation"].setdefault(f"{table} {kind} {level}", {})
-                for seed in range(seeds):
+                for seed in range(count):
                     if str(seed) not in by_seed:
                         by_seed[str(seed)] = extrapolation(table, kind, level, seed)
                 keep()

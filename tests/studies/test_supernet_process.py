@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from nassay.errors import StudyStoppedError, UserError
+from nassay.errors import StudyStoppedError
 from nassay.estimators.base import Estimate, Fidelity
 from nassay.estimators.training import Training
 from nassay.studies import supernet_process
@@ -52,8 +52,8 @@ class Scripted:
     thousandths; half of it as it is.
     """
 
-    def __init__(self, seed: int, fails_at: float | None = None, **more: Any) -> None:
-        self.seed, self.fails_at, self.more = seed, fails_at, more
+    def __init__(self, seed: int, checkpoint: Path, fails_at: float | None = None, **more: Any) -> None:
+        self.seed, self.checkpoint, self.fails_at, self.more = seed, checkpoint, fails_at, more
         self.bounds: list[Fidelity] = []
         self.looks: list[dict[str, Any]] = []
         self.epochs, self.steps = 0.0, 0
@@ -90,7 +90,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
         def super_training(method: str, network: Any, task: Task, *, seed: int, **settings: Any) -> Scripted:
             assert method == "spos"
             assert settings["end"] == SHARED.epochs
-            made.append(Scripted(seed, **options))
+            made.append(Scripted(seed, settings["checkpoint"], **options))
             settings["checkpoint"].parent.mkdir(exist_ok=True)
             settings["checkpoint"].touch()
             return made[-1]
@@ -168,24 +168,38 @@ def test_what_was_seen_before_the_process_was_killed_is_not_looked_at_again(
     assert left(bench) == set()
 
 
-def test_a_super_network_that_diverges_has_a_reason_and_its_looks_are_kept(
-    bench: SupernetBench, script: Script
-) -> None:
+def test_a_super_network_that_diverges_has_a_reason_and_leaves_nothing(bench: SupernetBench, script: Script) -> None:
     made = script(fails_at=3)
     found = answer(bench, job_of("supernet", "spos@0", SHARED))
     assert (found["value"], found["reason"]) == (None, "the loss became nan")
     assert [bound.epochs for bound in made[0].bounds] == [1, 2, 3]
-    seen = json.loads(bench._path(f"cell64 {SHARED} spos 0").with_suffix(".json").read_text())
-    assert list(seen) == ["0.25", "0.5"]
+    assert left(bench) == set()
+
+
+def test_an_error_in_a_training_is_an_answer_with_a_reason(
+    bench: SupernetBench, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker lives on: the next job does not pay for it."""
+    script()
+
+    def raises(*_: Any, **__: Any) -> None:
+        raise RuntimeError("not enough memory")
+
+    monkeypatch.setattr(Scripted, "inherit", raises)
+    monkeypatch.setattr(Training, "run", raises)
+    for job in (job_of("supernet", "spos@0", SHARED), job_of("alone", "0", ALONE)):
+        found = answer(bench, job)
+        assert (found["value"], found["reason"]) == (None, "training raised RuntimeError: not enough memory")
 
 
 def test_seeds_methods_and_bounds_have_their_own_files(bench: SupernetBench, script: Script) -> None:
-    made = script(fails_at=1)  # so that the files stay
+    made = script()
     for seed in (0, 1, 0):
         bench.inherited("cell64", SHARED, "spos", seed)
     bench.inherited("cell64", Fidelity(epochs=4), "spos", 0)
     assert [training.seed for training in made] == [0, 1, 0, 0]
-    assert len(list((bench.folder / "checkpoints").glob("*.pt"))) == 3
+    paths = [training.checkpoint for training in made]
+    assert (paths[0] == paths[2], len(set(paths))) == (True, 3)
 
 
 def test_a_mixture_is_told_where_a_method_has_one(bench: SupernetBench, script: Script) -> None:
@@ -196,8 +210,8 @@ def test_a_mixture_is_told_where_a_method_has_one(bench: SupernetBench, script: 
 
 
 def test_a_space_without_super_network_is_refused(bench: SupernetBench) -> None:
-    with pytest.raises(UserError, match="'nb101' has no super-network"):
-        answer(bench, job_of("supernet", "spos@0", SHARED) | {"space": "nb101"})
+    found = answer(bench, job_of("supernet", "spos@0", SHARED) | {"space": "nb101"})
+    assert "UserError: The space 'nb101' has no super-network" in found["reason"]
 
 
 # A network alone -----------------------------------------------------------------------------------------------------
@@ -273,8 +287,7 @@ def test_a_process_answers_what_is_answered_here_once_there_is_a_folder(
         save_task(tmp_path, task)
         (tmp_path / SETTINGS).write_text(json.dumps(settings))
         found = [worker.do(job) for job in jobs]
-        with pytest.raises(StudyStoppedError, match="UserError: The space 'nb101' has no super-network"):
-            worker.do(jobs[1] | {"space": "nb101"})
+        assert "no super-network" in worker.do(jobs[1] | {"space": "nb101"})["reason"]
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # as the process: the order of sums depends on it
     try:

@@ -8,7 +8,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +24,7 @@ from nassay.estimators.training import Training
 from nassay.spaces.base import Architecture
 from nassay.studies.gap_folder import SETTINGS
 from nassay.studies.plan import write_atomically
-from nassay.studies.worker import Bench
+from nassay.studies.worker import Bench, attempted
 from nassay.studies.worker_process import serve
 
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of a super-network's training, at which all architectures are looked at
@@ -75,6 +75,8 @@ class SupernetBench(Bench):
         for share in [s for s in SHARES if f"{s:g}" not in looks] or SHARES[-1:]:
             found = training.run(replace(fidelity, epochs=share * fidelity.epochs))
             if found.value is None:
+                path.unlink(missing_ok=True)
+                seen.unlink(missing_ok=True)
                 return found
             value = found.value
             if f"{share:g}" not in looks:
@@ -112,12 +114,12 @@ class SupernetBench(Bench):
 
 
 def answer(bench: SupernetBench, job: dict[str, Any]) -> dict[str, Any]:
-    """Do one job: `alone` by its seed, `supernet` by its method and seed."""
+    """Do one job: `alone` by its seed, `supernet` by its method and seed; a failure is an answer with a reason."""
     fidelity = Fidelity(**job["fidelity"])
     if job["kind"] == "alone":
-        return asdict(bench.alone(job["space"], job["choices"], fidelity, int(job["rule"])))
+        return attempted(partial(bench.alone, job["space"], job["choices"], fidelity, int(job["rule"])))
     method, _, seed = job["rule"].partition("@")
-    return asdict(bench.inherited(job["space"], fidelity, method, int(seed)))
+    return attempted(partial(bench.inherited, job["space"], fidelity, method, int(seed)))
 
 
 def _mixed(seed: int, architecture: Architecture) -> int:

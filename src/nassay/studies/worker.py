@@ -4,6 +4,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -152,21 +153,26 @@ def computing_threads(count: int | None) -> Iterator[None]:
 
 def answer(bench: Bench, job: Job) -> Any:
     """Do one job; a candidate that fails is an answer with a reason, only an error of the system is raised."""
-    started = time.perf_counter()
     if job["kind"] == "score":
         scored = bench.score(job["space"], job["choices"], job["proxies"])
         return [{name: _plain(e) for name, e in one.items()} for one in scored]
     if job["kind"] == "test":
         return bench.test(job["space"], job["choices"], Fidelity(**job["fidelity"]))
+    kinds: dict[str, Callable[..., Estimate]] = {
+        "training": bench.train,
+        "epoch_seconds": bench.pace,
+        "supernet": bench.train_supernet,
+        "inherited": bench.inherit,
+    }
+    rule = {"rule": job["rule"]} if "rule" in job else {}
+    return attempted(partial(kinds[job["kind"]], job["space"], job["choices"], Fidelity(**job["fidelity"]), **rule))
+
+
+def attempted(training: Callable[[], Estimate]) -> dict[str, Any]:
+    """What a training gives, in plain data; where it fails the reason; errors of the system are raised."""
+    started = time.perf_counter()
     try:
-        kinds: dict[str, Callable[..., Estimate]] = {
-            "training": bench.train,
-            "epoch_seconds": bench.pace,
-            "supernet": bench.train_supernet,
-            "inherited": bench.inherit,
-        }
-        rule = {"rule": job["rule"]} if "rule" in job else {}
-        return _plain(kinds[job["kind"]](job["space"], job["choices"], Fidelity(**job["fidelity"]), **rule))
+        return _plain(training())
     except OSError:
         raise
     except Exception as error:
