@@ -33,7 +33,8 @@ from nassay.studies.arena import Arena, Race
 RESULTS = Path(__file__).with_name("results")
 OBJECTIVES = ("test error (percent)", "latency_ms", "energy_mj", "params")
 WORST = 0.9  # quantile of each objective over the table: what is worse does not count
-LIMITS = (0.25, 0.5, 0.75, 1.0)  # quantiles of latency: one cascade under each
+LIMITS = tuple(i / 24 for i in range(1, 25))  # quantiles of latency: one cascade under each,
+CANDIDATES = 40  # with so many short trainings
 MARKS = (25, 50, 100, 150, 200)
 RESAMPLES = 2000
 
@@ -95,20 +96,20 @@ class Limited(Problem):
 
 
 class CascadeByLimits(Cascade):
-    """A cascade under each of several limits on latency, with equal parts of the evaluations."""
+    """A cascade under each of several limits on latency."""
 
     costs: Costs
 
     def plan(self) -> Plan:
         """One cascade after the other, its finalists trained to the end; the best of all of them at the end."""
-        share = (self.problem.budget.evaluations or 0) // len(LIMITS)
         found: list[Architecture] = []
         for quantile in LIMITS:
-            part = Cascade(Limited(self.problem, self.costs, self.costs.latency_at(quantile), share))
+            part = Cascade(Limited(self.problem, self.costs, self.costs.latency_at(quantile), CANDIDATES))
             while requests := part.ask():
                 part.tell((yield requests))
-            found += part.finalists or []
-        yield [Request(a, "training", self.problem.final_fidelity()) for a in dict.fromkeys(found)]
+            finalists = [a for a in part.finalists or [] if a not in found]
+            found += finalists
+            yield [Request(a, "training", self.problem.final_fidelity()) for a in finalists]
         return found[:FINALISTS]
 
 
@@ -119,7 +120,6 @@ def strategies_for(costs: Costs) -> dict[str, Callable[[Problem], object]]:
         "random": Random,
         "nsga2, four objectives": many,
         "nsga2, accuracy and MACs": NSGA2,
-        "cascade, accuracy alone": Cascade,
         f"cascade, {len(LIMITS)} limits on latency": limits,
     }
 
@@ -132,17 +132,16 @@ def costs_of(arena: Arena, device: str) -> Costs:
     return Costs(device, {a: (latency[a], energy[a], params[a]) for a in arena.valid})
 
 
-def points_of(race: Race, arena: Arena, costs: Costs) -> np.ndarray:
-    """(n, 4) of the networks that were trained to the end, in order; a network counts once."""
+def curve(
+    race: Race, arena: Arena, costs: Costs, ideal: np.ndarray, worst: np.ndarray, marks: Sequence[int]
+) -> list[float]:
+    """Hypervolume of the networks that were trained to the end, after so many whole trainings were paid for."""
     whole = np.diff(race.spent, prepend=0.0) > 0.99
-    trained = dict.fromkeys(a for a, done in zip(race.architectures, whole, strict=True) if done)
-    return np.array([(100 - arena.test[a], *costs.of[a]) for a in trained])
-
-
-def curve(points: np.ndarray, ideal: np.ndarray, worst: np.ndarray, marks: Sequence[int]) -> list[float]:
-    """Hypervolume after so many whole trainings."""
-    scaled = (points - ideal) / (worst - ideal)
-    return hypervolume_curve(scaled, [1.0] * len(ideal), [min(m, len(points)) for m in marks]).tolist()
+    trained = {a: s for a, s, done in list(zip(race.architectures, race.spent, whole, strict=True))[::-1] if done}
+    ends = sorted(trained.items(), key=lambda end: end[1])  # a network counts once, when it was first trained
+    points = np.array([(100 - arena.test[a], *costs.of[a]) for a, _ in ends])
+    counts = np.searchsorted([spent for _, spent in ends], np.array(marks) + 1e-9, side="right")
+    return hypervolume_curve((points - ideal) / (worst - ideal), [1.0] * len(ideal), counts.tolist()).tolist()
 
 
 def interval(values: np.ndarray) -> str:
@@ -173,14 +172,10 @@ p is Wilcoxon's signed-rank test against random search over the same seeds, two-
 """
 
 CASCADE = """
-"cascade, accuracy alone" is the strategy as `nassay search` runs it, which does not look for a front. The cascade
-trains most of its candidates for a twelfth of the epochs where the table has such a training; those are paid for and do
-not count as points of its front. Under {limits} limits (latency quantiles {quantiles}) it has {share} trainings for
-each. Its races take long: `--cascade-seeds {cascade_seeds}`.
-"""
-
-NO_CASCADE = """
-The cascades are not measured yet: the same command goes on with them.
+The cascade looks for one network, not for a front: here it runs under each of {limits} limits on latency, quantiles of
+the table's, with {candidates} candidates each, of which it trains the finalists to the end. What it trains for 12
+epochs is paid for by its share (.06) and does not count as a point of the front. After all limits it has paid for about
+{paid:.0f} whole trainings; from there on its row does not change.
 """
 
 
@@ -196,12 +191,9 @@ def write(dataset: str, device: str, seeds: int, evaluations: int, curves: dict[
         found[name] = {"share": shares.tolist(), "p_against_random": p}
     document = {**facts, "dataset": dataset, "device": device, "seeds": seeds, "marks": marks, "strategies": found}
     (RESULTS / "pareto.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
-    about = CASCADE if any(name.startswith("cascade") for name in curves) else NO_CASCADE
-    text = (TEXT + about).format(
+    text = (TEXT + CASCADE * any(name.startswith("cascade") for name in curves)).format(
         dataset=dataset, device=device, seeds=seeds, evaluations=evaluations, date=time.strftime("%Y-%m-%d"),
-        objectives=", ".join(OBJECTIVES), worst=WORST, limits=len(LIMITS), share=evaluations // len(LIMITS),
-        quantiles=", ".join(f"{q:g}" for q in LIMITS),
-        cascade_seeds=min(len(values) for values in curves.values()),
+        objectives=", ".join(OBJECTIVES), worst=WORST, limits=len(LIMITS), candidates=CANDIDATES,
         table=table(["strategy", "seeds", *(f"after {m}" for m in marks), "p"], rows), **facts,
     )  # fmt: skip
     (RESULTS / "pareto.md").write_text(text, "utf-8")
@@ -232,8 +224,11 @@ def main() -> None:
             path = given.work / f"{key}.json"
             if not path.exists():
                 race = arena.race(make, seed=seed, evaluations=given.evaluations)
-                path.write_text(json.dumps(curve(points_of(race, arena, costs), ideal, worst, marks)))
-            curves.setdefault(name, []).append([v / best for v in json.loads(path.read_text())])
+                done = {"curve": curve(race, arena, costs, ideal, worst, marks), "paid": float(race.spent[-1])}
+                path.write_text(json.dumps(done))
+            done = json.loads(path.read_text())
+            curves.setdefault(name, []).append([v / best for v in done["curve"]])
+        facts["paid"] = done["paid"]
         print(name, np.mean(curves[name], axis=0).round(3), file=sys.stderr)
         write(given.dataset, given.device, given.seeds, given.evaluations, curves, facts)
 

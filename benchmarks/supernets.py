@@ -24,6 +24,7 @@ METHODS = ("spos", "fairnas", "few_shot", "darts", "gdas", "beta_darts", "manas"
 SPACE = "cell64"
 EPOCHS = 40.0  # of a super-network, where a step is one pass
 PASSES = {"fairnas": 4}  # of a step
+WINDOW = 5  # mini-batches after the end, after each of which all networks are looked at
 NOT_TOLD = {"architectures", "alone", "inherited"}
 
 
@@ -43,6 +44,7 @@ def main() -> None:
                 method=method,
                 seeds=args.seeds,
                 supernet_epochs=EPOCHS / PASSES.get(method, 1),
+                window=WINDOW,
                 out=args.work,
                 workers=args.workers,
                 listener=display,
@@ -81,7 +83,7 @@ def page(found: dict[str, Any]) -> str:
         f"`{found['command']}`: {SPACE}, {first['n']} networks alone ({first['alone_epochs']:g} epochs, "
         f"{first['stand_alone_seeds']} seeds), {first['seeds']} super-networks a method ({EPOCHS:g} epochs; a quarter "
         "for fairnas, whose steps are four passes; of half of the images for mixtures and agents, whose other half is "
-        "the architecture's). τ is Kendall's tau-b with stand-alone accuracy.",
+        f"the architecture's), looked at again after each of {WINDOW} more mini-batches. τ is Kendall's tau-b with stand-alone accuracy.",
         "",
         f"| measure | {' | '.join(studies)} |",
         "|---" * (1 + len(studies)) + "|",

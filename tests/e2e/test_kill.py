@@ -92,23 +92,21 @@ def test_an_interrupt_ends_it_in_order(images, nassay, tools):
     assert tools.strict((nassay.folder / "run" / "summary.json").read_text())["status"] == "stopped"
 
 
-CASCADE = ("--space", "nb201", "--evaluations", "4", "--workers", "2", "--seed", "7", "--json")
+SMALL = ("--space", "nb201", "--evaluations", "4", "--seed", "7", "--json")
+OTHERS = ("pnas", "proxybo", "tg_nas", "flash", "econas", "spos", "fairnas", "few_shot", "gdas", "manas")
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_killed_at_twenty_random_moments_it_ends_as_if_nothing_had_been(images, nassay, tools):
-    """The default strategy with two workers, killed at moments drawn over its whole length."""
+def killed_and_straight(nassay, tools, words, kills):
+    """A search that is killed at moments drawn over its whole length ends as one that was left alone."""
     started = time.monotonic()
-    code, out, err = nassay("search", images, *CASCADE, "--out", "straight")
+    code, out, err = nassay(*words, "--out", "straight")
     whole = time.monotonic() - started
     assert code == 0, err
     straight = tools.essence(tools.strict(out))
 
     run, rng, kept = nassay.folder / "run", random.Random(0), []
-    words = ("search", images, *CASCADE, "--out", "run")
-    for _ in range(20):
-        command = nassay.start(*words)
+    for _ in range(kills):
+        command = nassay.start(*words, "--out", "run")
         moment = time.monotonic() + rng.uniform(0, 0.5 * whole)
         command.wait_for(lambda moment=moment: time.monotonic() > moment)
         workers = command.kill()
@@ -117,9 +115,23 @@ def test_killed_at_twenty_random_moments_it_ends_as_if_nothing_had_been(images, 
         assert rows[: len(kept)] == kept
         kept = rows
         readable(tools, run)
-    code, out, err = nassay(*words)
+    code, out, err = nassay(*words, "--out", "run")
     assert code == 0, err
     assert tools.rows_of(run)[: len(kept)] == kept
     assert tools.essence(tools.strict(out)) == straight
     assert len({row[1:4] for row in tools.rows_of(run)}) == len(tools.rows_of(run))
     assert not list(run.rglob("*partial*"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_killed_at_twenty_random_moments_it_ends_as_if_nothing_had_been(images, nassay, tools):
+    """The default strategy with two workers."""
+    killed_and_straight(nassay, tools, ("search", images, *SMALL, "--workers", "2"), kills=20)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("strategy", OTHERS)
+def test_other_strategies_end_as_if_nothing_had_been(images, nassay, tools, strategy):
+    killed_and_straight(nassay, tools, ("search", images, *SMALL, "--workers", "1", "--strategy", strategy), kills=3)
