@@ -83,7 +83,8 @@ def page(found: dict[str, Any]) -> str:
         f"`{found['command']}`: {SPACE}, {first['n']} networks alone ({first['alone_epochs']:g} epochs, "
         f"{first['stand_alone_seeds']} seeds), {first['seeds']} super-networks a method ({EPOCHS:g} epochs; a quarter "
         "for fairnas, whose steps are four passes; of half of the images for mixtures and agents, whose other half is "
-        f"the architecture's), looked at again after each of {WINDOW} more mini-batches. τ is Kendall's tau-b with stand-alone accuracy.",
+        f"the architecture's), looked at again after each of {WINDOW} more mini-batches. τ is Kendall's tau-b with "
+        "stand-alone accuracy.",
         "",
         f"| measure | {' | '.join(studies)} |",
         "|---" * (1 + len(studies)) + "|",
