@@ -35,6 +35,11 @@ RESULTS = Path(__file__).parent / "results"
 SOURCES = {"classification": "digits", "detection": "composites", "depth": "stereo", "retrieval": "digits"}
 BATCH = 16
 LEFT_OUT = ("grasp", "ntk_condition", "grad_sign")  # far dearer than the others, by their definition
+NOTE = (
+    "Kendall's tau-b of a proxy of the untrained network against the validation metric of the trained one, with a "
+    "95 % bootstrap interval over networks; one space, embedded data, one seed of weights, short trainings. Empty: no "
+    f"value. Left out as far dearer than the others: {', '.join(LEFT_OUT)}."
+)
 
 Row = dict[str, Any]
 
@@ -134,33 +139,27 @@ def write(args: argparse.Namespace, found: dict[str, Row]) -> None:
         f"--networks {args.networks} --epochs {args.epochs:g} --max-params {args.max_params} --seed {args.seed}"
     )
     document = {"command": command, "date": time.strftime("%Y-%m-%d"), "seed": args.seed, "tasks": found}
-    document["methods"] = {}
+    head, rows = table(found)
+    document["method_tables"] = [{"title": "Proxies on tasks trained here", "note": NOTE, "head": head, "rows": rows}]
     (RESULTS / "task_proxies.json").write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", "utf-8")
     (RESULTS / "task_proxies.md").write_text(page(document), "utf-8")
 
 
 def page(document: Row) -> str:
-    """The results as Markdown: a proxy a line, a task a column."""
+    """The results as Markdown."""
     tasks = document["tasks"]
-    names = sorted({n for found in tasks.values() for n in found["proxies"]}, key=lambda n: -mean_tau(tasks, n))
-    heads = [f"{name} ({found['metric']}, n {found['n']})" for name, found in tasks.items()]
-    text = [
-        "# Zero-cost proxies on other tasks",
-        "",
-        f"`{document['command']}`, {document['date']}.",
-        "",
-        "Kendall's tau-b of a proxy of the untrained network against the validation metric of the trained one, with a "
-        "95 % bootstrap interval over networks; one space, one seed of weights, short trainings. Empty: no value. "
-        f"Left out as far dearer than the others: {', '.join(LEFT_OUT)}.",
-        "",
-        f"| proxy | {' | '.join(heads)} |",
-        f"|---|{'---|' * len(heads)}",
-    ]
-    for name in names:
-        cells = [cell(found["proxies"].get(name)) for found in tasks.values()]
-        text.append(f"| {name} | {' | '.join(cells)} |")
+    text = ["# Zero-cost proxies on other tasks", "", f"`{document['command']}`, {document['date']}.", "", NOTE, ""]
+    head, rows = table(tasks)
+    text += [f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows)]
     spread = [f"{n}: {min(f['trained']):.3f} to {max(f['trained']):.3f}" for n, f in tasks.items() if f["trained"]]
     return "\n".join([*text, "", f"Metrics reached, {'; '.join(spread)}."]) + "\n"
+
+
+def table(tasks: dict[str, Row]) -> tuple[list[str], list[list[str]]]:
+    """A proxy a line, a task a column: the head, and the rows by mean tau."""
+    names = sorted({n for found in tasks.values() for n in found["proxies"]}, key=lambda n: -mean_tau(tasks, n))
+    head = ["proxy", *(f"{name} ({found['metric']}, n {found['n']})" for name, found in tasks.items())]
+    return head, [[f"`{n}`", *(cell(found["proxies"].get(n)) for found in tasks.values())] for n in names]
 
 
 def mean_tau(tasks: dict[str, Row], name: str) -> float:
