@@ -1,14 +1,16 @@
-"""The main job, measured: the cascade's winner against the reference network and against random search.
+"""The main job, measured: the cascade's winner against the reference network and against other searches.
 
-For every seed, `nassay search` runs twice on the same images with the same wall-clock budget: once with the cascade,
-once with random search. Finished runs are kept and not repeated, an interrupted one is continued.
+For every seed, `nassay search` runs on the same images with the same wall-clock budget, once with the cascade and once
+with each search that it is held against. Finished runs are kept and not repeated, an interrupted one is continued.
 
     python benchmarks/main_job.py IMAGES --minutes 20 --seeds 0 1 2 --out runs/main_job
+    python benchmarks/main_job.py IMAGES --against unadapted --cores 1
+    python benchmarks/main_job.py IMAGES --against spos random --cores 1
 
-`--against unadapted` holds the cascade against itself as it was before it took ProxyBO's dynamic influence and
-surrogate (`--adapt none`) instead. `--side-by-side` runs both searches of a seed at the same time, each pinned to half
-of the cores: the comparison then stays fair when the machine's speed drifts. Linux only.
-Writes `benchmarks/results/main_job.json` and `.md`, or `cascade_adapt.json` and `.md`.
+`unadapted` is the cascade as it was before it took ProxyBO's dynamic influence and surrogate (`--adapt none`). With
+`--cores N` a search is pinned to so many cores, and as many run side by side as there are cores for: the comparison
+stays fair when the machine's speed drifts. Linux only. Writes `benchmarks/results/main_job.json` and `.md` against
+random search alone, else `cascade_` and the names of the others.
 """
 
 import argparse
@@ -16,8 +18,10 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -27,12 +31,13 @@ OPTIONS = {
     "cascade": ("--strategy", "cascade"),
     "random": ("--strategy", "random"),
     "unadapted": ("--strategy", "cascade", "--adapt", "none"),
+    "spos": ("--strategy", "spos"),
 }
-PAGES = {
-    "random": ("main_job", "The main job: cascade against reference network and random search"),
-    "unadapted": ("cascade_adapt", "The cascade before and after: influence and surrogate of ProxyBO"),
+OTHERS = {
+    "random": "random search",
+    "unadapted": "the cascade without ProxyBO's influence and surrogate",
+    "spos": "a super-network trained by single paths (SPOS)",
 }
-OTHER = {"random": "random search", "unadapted": "the cascade without adaptation"}
 
 
 def main() -> None:
@@ -42,34 +47,38 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("runs/main_job"))
-    parser.add_argument("--against", choices=OTHER, default="random")
-    parser.add_argument("--side-by-side", action="store_true")
+    parser.add_argument("--against", nargs="+", choices=OTHERS, default=["random"])
+    parser.add_argument("--cores", type=int, help="of each search; by default all, one search after the other")
     parser.add_argument("--table-only", action="store_true", help="only write the table of what is there")
     arguments = parser.parse_args()
     if not arguments.table_only:
-        for seed in arguments.seeds:
-            run_seed(arguments, seed)
+        wanted = [(search, seed) for seed in arguments.seeds for search in searches(arguments)]
+        cores = sorted(os.sched_getaffinity(0))
+        each = arguments.cores or len(cores)
+        free: SimpleQueue[list[int]] = SimpleQueue()
+        for first in range(0, len(cores) - each + 1, each):
+            free.put(cores[first : first + each])
+        with ThreadPoolExecutor(max(1, len(cores) // each)) as pool:
+            list(pool.map(lambda one: run(arguments, *one, free), wanted))
     write_table(arguments)
 
 
-def run_seed(arguments: argparse.Namespace, seed: int) -> None:
-    """Both searches of one seed, one after the other or side by side."""
-    cores = sorted(os.sched_getaffinity(0))
-    half = len(cores) // 2
-    running = []
-    for search, share_of_cores in (("cascade", cores[:half]), (arguments.against, cores[half:])):
-        command = [
-            *(sys.executable, "-m", "nassay", "search", arguments.images, *OPTIONS[search]),
-            *("--minutes", f"{arguments.minutes:g}", "--seed", str(seed)),
-            *("--out", str(folder_of(arguments, search, seed)), "--json"),
-        ]
-        if arguments.side_by_side:
-            pin = partial(os.sched_setaffinity, 0, share_of_cores)
-            running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=pin))
-        else:
-            subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
-    for process in running:
-        process.wait()
+def searches(arguments: argparse.Namespace) -> list[str]:
+    """The cascade, and what it is held against."""
+    return ["cascade", *arguments.against]
+
+
+def run(arguments: argparse.Namespace, search: str, seed: int, free: "SimpleQueue[list[int]]") -> None:
+    """One search on the next free cores."""
+    cores = free.get()
+    command = [
+        *(sys.executable, "-m", "nassay", "search", arguments.images, *OPTIONS[search]),
+        *("--minutes", f"{arguments.minutes:g}", "--seed", str(seed)),
+        *("--out", str(folder_of(arguments, search, seed)), "--json"),
+    ]
+    pin = partial(os.sched_setaffinity, 0, cores)
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=False, preexec_fn=pin)
+    free.put(cores)
 
 
 def folder_of(arguments: argparse.Namespace, search: str, seed: int) -> Path:
@@ -82,18 +91,19 @@ def write_table(arguments: argparse.Namespace) -> None:
     """One row a run, then the paired differences with their interval over seeds."""
     runs = []
     for seed in arguments.seeds:
-        for search in ("cascade", arguments.against):
+        for search in searches(arguments):
             path = folder_of(arguments, search, seed) / "summary.json"
             if path.exists() and (summary := json.loads(path.read_text()))["status"] == "finished":
                 runs.append({"search": search, "seed": seed, **facts(summary)})
     options = f"--minutes {arguments.minutes:g} --seeds {' '.join(map(str, arguments.seeds))}"
     command = f"python benchmarks/main_job.py {Path(arguments.images).name} {options}"
-    command += f" --against {arguments.against}" * (arguments.against != "random")
-    command += " --side-by-side" * arguments.side_by_side
+    command += f" --against {' '.join(arguments.against)}" * (arguments.against != ["random"])
+    command += f" --cores {arguments.cores}" * bool(arguments.cores)
     document = {"command": command, "minutes": arguments.minutes, "against": arguments.against, "runs": runs}
-    if arguments.against == "random":
+    name = f"cascade_{'_'.join(arguments.against)}"
+    if arguments.against == ["random"]:
+        name = "main_job"
         document["methods"] = {"strategy/cascade": {"result": verdict(document), "command": f"`{command}`"}}
-    name, _ = PAGES[arguments.against]
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
     (RESULTS / f"{name}.md").write_text(markdown(document))
@@ -116,7 +126,7 @@ def facts(summary: dict[str, Any]) -> dict[str, Any]:
 def markdown(document: dict[str, Any]) -> str:
     """The table as it stands in the results."""
     lines = [
-        f"# {PAGES[document['against']][1]}",
+        f"# The main job: cascade against reference network, {' and '.join(OTHERS[o] for o in document['against'])}",
         "",
         f"Command: `{document['command']}`; {document['minutes']:g} minutes of wall-clock a run.",
         "Test accuracies; reference and random row had the same training seconds as the winner, in the same run.",
@@ -140,12 +150,12 @@ def markdown(document: dict[str, Any]) -> str:
 
 def compared(document: dict[str, Any]) -> tuple[list[float], dict[str, list[float | None]]]:
     """The cascade's winners, one a seed, and what each is held against."""
-    by, against = {(r["search"], r["seed"]): r for r in document["runs"]}, document["against"]
-    seeds = sorted({s for _, s in by if all((search, s) in by for search in ("cascade", against))})
+    by, others = {(r["search"], r["seed"]): r for r in document["runs"]}, document["against"]
+    seeds = sorted({s for _, s in by if all((search, s) in by for search in ("cascade", *others))})
     return [by["cascade", s]["best_test_accuracy"] for s in seeds], {
         "reference network of the same run": [by["cascade", s]["reference_test_accuracy"] for s in seeds],
         "random draw of the same run": [by["cascade", s]["random_test_accuracy"] for s in seeds],
-        f"{OTHER[against]}, same wall-clock": [by[against, s]["best_test_accuracy"] for s in seeds],
+        **{f"{OTHERS[o]}, same wall-clock": [by[o, s]["best_test_accuracy"] for s in seeds] for o in others},
     }
 
 
