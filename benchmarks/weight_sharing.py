@@ -2,14 +2,15 @@
 
     python benchmarks/weight_sharing.py --work runs/weight-sharing --seeds 5
 
-The 64 networks of `cell64`, with two cells of four channels (with four cells of 16 all of them name digits equally well,
-and two seeds of stand-alone trainings rank them with a tau of .08), trained alone with as many seeds; one super-network for all of them; groups of networks
-with weights of their own, random or of similar networks; networks that share stem and first cells only; sub-networks
-that are taken out and fine-tuned for some mini-batches. A training goes through one network a step, each once a round,
-under the same cosine rate. A group sees as many epochs as the one super-network, as in the study; a shared prefix does
-here, too, where the study gives it 2,000 epochs and the others 200: what its networks have for themselves is trained a
-64th as often. Rankings are read after each of the last mini-batches. Finished instances are lines of a file in the work
-folder. Writes `benchmarks/results/weight_sharing.md` and `.json`.
+The 64 networks of `cell64` are trained alone with as many seeds; beside them one super-network for all; groups of
+networks with weights of their own, random or of similar networks; networks that share stem and first cells only; and
+sub-networks that are taken out and fine-tuned for some mini-batches. They have two cells of four channels: with four
+cells of 16 all of them name digits equally well, and two seeds of stand-alone trainings agree by a tau of .08 only. A
+training goes through one network a step, each once a round, under the same cosine rate. A group sees as many epochs as
+the one super-network, as in the study; a shared prefix does here, too, where the study gives it 2,000 epochs and the
+others 200: what its networks have for themselves is trained a 64th as often. Rankings are read after each of the last
+mini-batches. Finished instances are lines of a file in the work folder. Writes `benchmarks/results/weight_sharing.md`
+and `.json`.
 """
 
 import argparse
@@ -258,7 +259,7 @@ def page(found: Row) -> str:
     lines = [
         "# What weight sharing does to rankings",
         "",
-        f"`{found['command']}`: the {found['networks']} networks of `cell64` ({CELLS} cells of {found['channels']} channels) on digits, "
+        f"`{found['command']}`: the {found['networks']} networks of `cell64` ({CELLS} cells, {found['channels']} channels) on digits, "
         f"{found['seeds']} seeds of everything, {found['epochs']:g} epochs a training, rankings read after each of the "
         f"last {found['window']} mini-batches, norms re-calibrated. τ is Kendall's tau-b with the mean of the "
         "stand-alone seeds (for these: of the other seeds). Means over seeds [95 % t interval], differences paired by "
