@@ -259,7 +259,8 @@ def page(found: Row) -> str:
     lines = [
         "# What weight sharing does to rankings",
         "",
-        f"`{found['command']}`: the {found['networks']} networks of `cell64` ({CELLS} cells, {found['channels']} channels) on digits, "
+        f"`{found['command']}`: the {found['networks']} networks of `cell64` ({CELLS} cells, {found['channels']} "
+        "channels) on digits, "
         f"{found['seeds']} seeds of everything, {found['epochs']:g} epochs a training, rankings read after each of the "
         f"last {found['window']} mini-batches, norms re-calibrated. τ is Kendall's tau-b with the mean of the "
         "stand-alone seeds (for these: of the other seeds). Means over seeds [95 % t interval], differences paired by "
