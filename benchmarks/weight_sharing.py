@@ -10,7 +10,7 @@ training goes through one network a step, each once a round, under the same cosi
 the one super-network, as in the study; a shared prefix does here, too, where the study gives it 2,000 epochs and the
 others 200: what its networks have for themselves is trained a 64th as often. Rankings are read after each of the last
 mini-batches. Finished instances are lines of a file in the work folder. Writes `benchmarks/results/weight_sharing.md`
-and `.json`.
+and `.json`, and as the table `embedded_cell64` that is part of nassay how many images the networks alone got right.
 """
 
 import argparse
@@ -24,20 +24,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import torch
+from pyarrow import parquet
 from scipy.stats import kendalltau, t
 
+from nassay.estimators.analytic import Analytic
 from nassay.estimators.base import Fidelity
 from nassay.estimators.supernets import SuperNet
 from nassay.estimators.supernets.fine_tuning import FineTuning
 from nassay.estimators.supernets.sharing import MemberTraining, PrefixNet, grouped
+from nassay.estimators.tables.embedded import (
+    CELL64_CELLS,
+    CELL64_CHANNELS,
+    CELL64_EPOCHS,
+    CELL64_ITEMS,
+    CELL64_SEEDS,
+    EmbeddedCell64,
+)
 from nassay.gaps.stability import stability_tau, window_gap
 from nassay.spaces.base import Architecture
 from nassay.spaces.cell64 import Cell64
 from nassay.tasks.base import Task, task_from
 
 RESULTS = Path(__file__).parent / "results"
-COUNT, CELLS, CHANNELS = 64, 2, 4
+DATA = Path(__file__).parents[1] / "src" / "nassay" / "data"
+COUNT, CELLS = 64, CELL64_CELLS
 GROUPS = (2, 4, 8, 16)
 LOOKS = (0, 5, 10, 20, 64)  # mini-batches of fine-tuning
 HORIZON = 1.15  # of the cosine, as in `nassay gap supernet`
@@ -49,11 +61,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--work", type=Path, default=Path("runs/weight-sharing"), help="folder that keeps what is done")
     parser.add_argument("--seeds", type=int, default=5, help="instances of everything")
-    parser.add_argument("--epochs", type=float, default=10.0, help="of every training")
+    parser.add_argument("--epochs", type=float, default=CELL64_EPOCHS, help="of every training")
     parser.add_argument("--window", type=int, default=8, help="mini-batches after which the ranking is read")
-    parser.add_argument("--channels", type=int, default=CHANNELS)
+    parser.add_argument("--channels", type=int, default=CELL64_CHANNELS)
     parser.add_argument("--workers", type=int, default=2, help="processes, one thread each")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder that is written to")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder that the page is written to")
+    parser.add_argument("--table", type=Path, default=DATA, help="folder that the table is written to")
     args = parser.parse_args()
     settings = {"epochs": args.epochs, "window": args.window, "channels": args.channels}
     rows = instances(args.work, settings, args.seeds, args.workers)
@@ -62,6 +75,7 @@ def main() -> None:
     args.results.mkdir(parents=True, exist_ok=True)
     (args.results / "weight_sharing.json").write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
     (args.results / "weight_sharing.md").write_text(page(found), "utf-8")
+    write_table([r for r in rows if r["arm"] == "alone"], args.table)
 
 
 # Trainings -----------------------------------------------------------------------------------------------------------
@@ -104,11 +118,19 @@ def instance(arm: str, seed: int, settings: Row) -> Row:
     for part in parts:
         training = prefixed(int(number), seed, settings) if kind == "prefix" else members(part, seed, settings)
         final[part] = [training.inherit(choices, items=None).value for choices in training.members]
+        if kind == "alone":
+            row["test"] = [*row.get("test", ()), tested(training)]
         if kind == "shared":
             row["tuned"] = tuned(training)
         snapshots[:, part] = window(training, settings)
     seconds = round(time.perf_counter() - began, 1)
     return {**row, "final": final.tolist(), "window": snapshots.tolist(), "seconds": seconds}
+
+
+def tested(training: MemberTraining) -> float:
+    """The test accuracy of a single network."""
+    task = training.task
+    return task.metric_of(*training.selected_outputs(training.members[0], task.open_test()))
 
 
 def members(part: Sequence[int], seed: int, settings: Row) -> MemberTraining:
@@ -249,6 +271,25 @@ def stability(rankings: np.ndarray) -> float | None:
 def others(alone: np.ndarray, seed: int) -> np.ndarray:
     """The truth that a stand-alone seed is held against: the mean of the other seeds."""
     return np.delete(alone, seed, 0).mean(0) if len(alone) > 1 else alone[seed]
+
+
+def write_table(alone: Sequence[Row], folder: Path) -> None:
+    """The table `embedded_cell64`: numbers of images that were right, seed by seed; all seeds or no table."""
+    by_seed = {r["seed"]: r for r in alone}
+    if set(by_seed) < set(CELL64_SEEDS):
+        print(f"No table: it has the seeds {CELL64_SEEDS}, and {len(by_seed)} are done.")
+        return
+    space = space_of(alone[0]["settings"])
+    networks = space.networks()
+    totals = [Analytic.of(space).totals(a) for a in networks]
+    columns: Row = {"arch_str": list(map(space.to_string, networks))}
+    columns |= {key: pyarrow.array([t[key] for t in totals], pyarrow.int32()) for key in ("params", "macs")}
+    for split, key in (("valid", "final"), ("test", "test")):
+        for seed in CELL64_SEEDS:
+            right = np.rint(CELL64_ITEMS[split] * np.array(by_seed[seed][key])).astype(np.uint16)
+            columns[f"{split}_right_seed{seed}"] = right
+    folder.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(pyarrow.table(columns), folder / EmbeddedCell64.files[0], compression="zstd")
 
 
 # Page ----------------------------------------------------------------------------------------------------------------
