@@ -12,7 +12,7 @@ ALONE = [[0.5, 0.6, 0.7, 0.8], [0.52, 0.62, 0.82, 0.72]]
 SETTINGS = {"method": "spos", "space": "cell64", "source": "digits", "seed": 0, "alone_epochs": 10.0}
 
 
-def summary_of(*inherited: list[float]) -> dict[str, Any]:
+def summary_of(*inherited: list[float], alone: list[list[float]] = ALONE) -> dict[str, Any]:
     runs = [
         {
             "inherited": row,
@@ -25,7 +25,7 @@ def summary_of(*inherited: list[float]) -> dict[str, Any]:
         }
         for row in inherited
     ]
-    return {**SETTINGS, "supernet_epochs": 40.0, **supernet_gap(ALONE, runs)}
+    return {**SETTINGS, "supernet_epochs": 40.0, **supernet_gap(alone, runs)}
 
 
 def rows_of(summary: dict[str, Any]) -> dict[str, str]:
@@ -41,6 +41,13 @@ def test_the_share_of_the_ceiling_is_shown() -> None:
     rows = rows_of(summary_of([0.2, 0.1, 0.3, 0.4]))
     assert (rows["Ceiling"], rows["Share of the ceiling"]) == ("0.67", "75.0\N{NO-BREAK SPACE}%")
     assert "No τ" not in rows
+
+
+@pytest.mark.parametrize(("second", "told"), [([0.6, 0.5, 0.8, 0.7], False), ([0.7, 0.6, 0.5, 0.8], True)])
+def test_architectures_that_cannot_be_ranked_are_called_so(second: list[float], told: bool) -> None:
+    """Two of six pairs in disorder, tau .33; three of six, tau 0."""
+    rows = rows_of(summary_of([0.1, 0.2, 0.3, 0.4], alone=[ALONE[0], second]))
+    assert ("Hardly a ranking" in rows) is told
 
 
 @pytest.mark.parametrize("others", [[], [[0.1, 0.2, 0.3, 0.4]]])

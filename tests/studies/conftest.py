@@ -1,17 +1,21 @@
 """Small things that the studies' tests share: data, a plan, a ledger, and workers that answer by formulas."""
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 import nassay
 from nassay.estimators.analytic import Analytic
 from nassay.estimators.base import Estimate, Fidelity
+from nassay.estimators.tables.base import Table
+from nassay.estimators.tables.series import Series
 from nassay.spaces.base import Architecture, Space, spaces
 from nassay.strategies.problem import Constraints
 from nassay.studies import finish as finish_module
@@ -174,3 +178,42 @@ def other_plans(plan: Plan) -> list[tuple[str, Plan]]:
         "constraints": Constraints(max_params=100_000),
     }
     return [(name, replace(plan, **{name: value})) for name, value in changes.items()]
+
+
+class ToyTable(Table):
+    """A table of networks of a test's own space."""
+
+    name = "tiny"
+    files = ("tiny.parquet",)
+
+    def __init__(self, folder: Path, space: Space, series: Mapping[str, Sequence[Series]]) -> None:
+        super().__init__(folder)
+        self.datasets = tuple(series)
+        self._own_space, self._every = space, series
+
+    def space(self, dataset: str | None = None) -> Space:
+        return self._own_space
+
+    def _series(self, dataset: str) -> Iterable[Series]:
+        return self._every[dataset]
+
+    def _texts(self, rows: pyarrow.Table) -> Sequence[str]:
+        return list(rows["arch_str"].to_pylist())
+
+
+@pytest.fixture(scope="session")
+def toy_table() -> Callable[..., Table]:
+    """toy_table(folder, space, networks, columns, series) writes a table and opens it; series go by data set."""
+
+    def made(
+        folder: Path,
+        space: Space,
+        networks: Sequence[Architecture],
+        columns: Mapping[str, Sequence[Any]],
+        series: Mapping[str, Sequence[Series]],
+    ) -> Table:
+        texts = {"arch_str": [space.to_string(a) for a in networks]}
+        parquet.write_table(pyarrow.table(texts | dict(columns)), folder / ToyTable.files[0])
+        return ToyTable(folder, space, series)
+
+    return made

@@ -1,13 +1,11 @@
 """The arena: what strategies see, what they pay, and by what they are judged."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 
 import numpy as np
-import pyarrow
 import pytest
-from pyarrow import parquet
 
 from nassay.errors import UserError
 from nassay.estimators.base import Fidelity
@@ -21,27 +19,14 @@ from nassay.studies.arena import Arena, race
 FULL, SHORT = Fidelity(epochs=30), Fidelity(epochs=3)
 
 
-class Tiny(Table):
-    """Nine networks of the toy space, trained for 10 and 100 epochs; in the columns' order."""
-
-    name = "tiny"
-    datasets = ("pixels",)
-    files = ("tiny.parquet",)
-    the_space: Space
-
-    def space(self, dataset: str | None = None) -> Space:
-        return self.the_space
-
-    def _series(self, dataset: str) -> Iterable[Series]:
-        for split in ("valid", "test"):
-            for epochs in (10, 100):
-                yield Series(dataset, "accuracy", "percent", f"{split}_{epochs}", split, epochs)
-        yield Series(dataset, "train_seconds", "seconds", "seconds_100", epochs=100)
-
-    def _texts(self, rows: pyarrow.Table) -> Sequence[str]:
-        return list(rows["arch_str"].to_pylist())
-
-
+SERIES = [
+    *(
+        Series("pixels", "accuracy", "percent", f"{split}_{epochs}", split, epochs)
+        for split in ("valid", "test")
+        for epochs in (10, 100)
+    ),
+    Series("pixels", "train_seconds", "seconds", "seconds_100", epochs=100),
+]
 VALID = [50.0, 60.0, 70.0, 80.0, 90.0, 85.0, 75.0, 65.0, 55.0]
 TEST = [51.0, 62.0, 73.0, 84.0, 88.0, 89.0, 70.0, 60.0, 50.0]  # its best is not the best by validation
 
@@ -52,12 +37,13 @@ def networks() -> list[Architecture]:
 
 
 @pytest.fixture
-def make(tmp_path: Path, toy: Space, networks: list[Architecture]) -> Callable[..., Table]:
-    """A table with all columns but those left out."""
+def make(
+    tmp_path: Path, toy: Space, toy_table: Callable[..., Table], networks: list[Architecture]
+) -> Callable[..., Table]:
+    """A table of 10 and 100 epochs with all columns but those left out."""
 
     def made(*left_out: str) -> Table:
         columns = {
-            "arch_str": [toy.to_string(a) for a in networks],
             "valid_10": [v / 2 for v in VALID],
             "valid_100": VALID,
             "test_10": [v / 2 for v in TEST],
@@ -65,10 +51,7 @@ def make(tmp_path: Path, toy: Space, networks: list[Architecture]) -> Callable[.
             "seconds_100": [100.0 * (i + 1) for i in range(9)],
         }
         kept = {name: values for name, values in columns.items() if name not in left_out}
-        parquet.write_table(pyarrow.table(kept), tmp_path / "tiny.parquet")
-        table = Tiny(tmp_path)
-        table.the_space = toy
-        return table
+        return toy_table(tmp_path, toy, networks, kept, {"pixels": SERIES})
 
     return made
 
@@ -182,28 +165,21 @@ def test_a_short_training_counts_as_its_share_and_repeats_are_free(arena: Arena,
     assert found.valid.tolist() == [25.0, 30.0, 60.0]
 
 
-class OneTraining(Tiny):
-    """The same networks, looked at after the first, second and third of three epochs of one training."""
-
-    def _series(self, dataset: str) -> Iterable[Series]:
-        for split in ("valid", "test"):
-            for epoch in (1, 2, 3):
-                yield Series(dataset, "accuracy", "percent", split, split, epoch, position=epoch - 1)
-        yield Series(dataset, "train_seconds", "seconds", "seconds", epochs=3)
-
-
 @pytest.fixture
-def curves(tmp_path: Path, toy: Space, networks: list[Architecture]) -> Arena:
+def curves(tmp_path: Path, toy: Space, toy_table: Callable[..., Table], networks: list[Architecture]) -> Arena:
+    """The same networks, looked at after the first, second and third of three epochs of one training."""
     columns = {
-        "arch_str": [toy.to_string(a) for a in networks],
         "valid": [[v / 3, v / 2, v] for v in VALID],
         "test": [[v / 3, v / 2, v] for v in TEST],
         "seconds": [30.0 * (i + 1) for i in range(9)],
     }
-    parquet.write_table(pyarrow.table(columns), tmp_path / "tiny.parquet")
-    table = OneTraining(tmp_path)
-    table.the_space = toy
-    return Arena(table)
+    looks = [
+        Series("pixels", "accuracy", "percent", split, split, epoch, position=epoch - 1)
+        for split in ("valid", "test")
+        for epoch in (1, 2, 3)
+    ]
+    series = [*looks, Series("pixels", "train_seconds", "seconds", "seconds", epochs=3)]
+    return Arena(toy_table(tmp_path, toy, networks, columns, {"pixels": series}))
 
 
 def test_going_on_with_a_training_costs_what_is_added(curves: Arena, networks: list[Architecture]) -> None:
@@ -305,7 +281,7 @@ def test_random_search_of_the_whole_table_finds_the_best_by_validation(cells: li
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, toy: Space) -> Arena:
+def whole(tmp_path_factory: pytest.TempPathFactory, toy: Space, toy_table: Callable[..., Table]) -> Arena:
     """All 81 networks of a smaller toy space; test accuracies are the validation accuracies and noise."""
 
     class Small(type(toy)):  # type: ignore[misc]
@@ -314,16 +290,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory, toy: Space) -> Arena:
     space, rng = Small(), np.random.default_rng(0)
     networks = [Architecture("toy", choices) for choices in product(range(3), repeat=4)]
     valid = [50.0 + 10 * a.choices[0] - 5 * a.choices[2] + float(rng.normal()) for a in networks]
-    columns = {
-        "arch_str": [space.to_string(a) for a in networks],
-        "valid_100": valid,
-        "test_100": [v + float(rng.normal()) for v in valid],
-    }
-    folder = tmp_path_factory.mktemp("whole")
-    parquet.write_table(pyarrow.table(columns), folder / "tiny.parquet")
-    table = Tiny(folder)
-    table.the_space = space
-    return Arena(table)
+    columns = {"valid_100": valid, "test_100": [v + float(rng.normal()) for v in valid]}
+    return Arena(toy_table(tmp_path_factory.mktemp("whole"), space, networks, columns, {"pixels": SERIES}))
 
 
 @pytest.mark.parametrize("name", ["random", "local_search", "evolution", "nsga2", "optuna:tpe", "optuna:nsgaii"])

@@ -2,15 +2,13 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow
 import pytest
-from pyarrow import parquet
 
 from nassay.errors import UserError
 from nassay.estimators.tables.base import Table
@@ -21,27 +19,6 @@ from nassay.strategies.base import Plan, Request, Strategy
 from nassay.studies import arena, bench_folder
 from nassay.studies.arena_bench import bench_search
 from nassay.studies.arena_worker import ArenaWorker
-
-
-class Tiny(Table):
-    """All 81 networks of a toy space of four choices; accuracies are sums of terms and noise."""
-
-    name = "tiny"
-    datasets = ("pixels", "more")
-    files = ("tiny.parquet",)
-    the_space: Space
-
-    def space(self, dataset: str | None = None) -> Space:
-        return self.the_space
-
-    def _series(self, dataset: str) -> Iterable[Series]:
-        for split in ("valid", "test"):
-            yield Series(dataset, "accuracy", "percent", split, split, 100)
-        if dataset == "pixels":
-            yield Series(dataset, "train_seconds", "seconds", "seconds", epochs=100)
-
-    def _texts(self, rows: pyarrow.Table) -> Sequence[str]:
-        return list(rows["arch_str"].to_pylist())
 
 
 class Here:
@@ -66,7 +43,9 @@ class Here:
 
 
 @pytest.fixture
-def here(tmp_path: Path, toy: Space, monkeypatch: pytest.MonkeyPatch) -> type[Here]:
+def here(tmp_path: Path, toy: Space, toy_table: Callable[..., Table], monkeypatch: pytest.MonkeyPatch) -> type[Here]:
+    """A table of all 81 networks of a toy space of four choices; accuracies are sums of terms and noise."""
+
     class Small(type(toy)):  # type: ignore[misc]
         options = (3,) * 4
 
@@ -74,14 +53,16 @@ def here(tmp_path: Path, toy: Space, monkeypatch: pytest.MonkeyPatch) -> type[He
     networks = [Architecture("toy", choices) for choices in product(range(3), repeat=4)]
     valid = [50.0 + 10 * a.choices[0] - 5 * a.choices[2] + float(rng.normal()) for a in networks]
     columns = {
-        "arch_str": [space.to_string(a) for a in networks],
         "valid": valid,
         "test": [v + float(rng.normal()) for v in valid],
         "seconds": [100.0 + i for i in range(len(valid))],
     }
-    parquet.write_table(pyarrow.table(columns), tmp_path / "tiny.parquet")
-    table = Tiny(tmp_path)
-    table.the_space = space
+    series = {
+        name: [Series(name, "accuracy", "percent", split, split, 100) for split in ("valid", "test")]
+        for name in ("pixels", "more")
+    }
+    series["pixels"].append(Series("pixels", "train_seconds", "seconds", "seconds", epochs=100))
+    table = toy_table(tmp_path, space, networks, columns, series)
     monkeypatch.setattr(arena, "open_table", lambda name: table)
     monkeypatch.setattr(bench_folder, "Executor", Here)
     monkeypatch.setattr(Here, "jobs", [])

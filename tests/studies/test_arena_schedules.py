@@ -1,64 +1,42 @@
 """What a table shows, what judges, and what its trainings took."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow
 import pytest
-from pyarrow import parquet
 
 from nassay.estimators.tables.base import Table
 from nassay.estimators.tables.series import Series
 from nassay.spaces.base import Architecture, Space
 from nassay.studies.arena_schedules import schedules_of, training_seconds
 
-SERIES = {
-    "valid": ("accuracy", "valid", 100, None),
-    "valid_20": ("accuracy", "valid", 20, None),
-    "test": ("accuracy", "test", 100, None),
-    "test_seed0": ("accuracy", "test", None, 0),
-    "test_seed1": ("accuracy", "test", None, 1),
-    "test_seed2": ("accuracy", "test", None, 2),
-    "unstated": ("accuracy", "unstated", 100, None),
-    "seconds": ("train_seconds", None, 100, None),
-    "seconds_20": ("train_seconds", None, 20, None),
-    "macs": ("macs", None, None, None),
-}
-
-
-class Columns(Table):
-    """A table with the columns that its file has."""
-
-    name = "columns"
-    datasets = ("pixels",)
-    files = ("columns.parquet",)
-    the_space: Space
-
-    def space(self, dataset: str | None = None) -> Space:
-        return self.the_space
-
-    def _series(self, dataset: str) -> Iterable[Series]:
-        for column, (metric, split, epochs, seed) in SERIES.items():
-            yield Series(dataset, metric, "percent", column, split, epochs, seed)
-
-    def _texts(self, rows: pyarrow.Table) -> Sequence[str]:
-        return list(rows["arch_str"].to_pylist())
+SERIES = [
+    Series("pixels", metric, "percent", column, split, epochs, seed)
+    for column, (metric, split, epochs, seed) in {
+        "valid": ("accuracy", "valid", 100, None),
+        "valid_20": ("accuracy", "valid", 20, None),
+        "test": ("accuracy", "test", 100, None),
+        "test_seed0": ("accuracy", "test", None, 0),
+        "test_seed1": ("accuracy", "test", None, 1),
+        "test_seed2": ("accuracy", "test", None, 2),
+        "unstated": ("accuracy", "unstated", 100, None),
+        "seconds": ("train_seconds", None, 100, None),
+        "seconds_20": ("train_seconds", None, 20, None),
+        "macs": ("macs", None, None, None),
+    }.items()
+]
 
 
 @pytest.fixture
-def made(tmp_path: Path, toy: Space) -> Any:
+def made(tmp_path: Path, toy: Space, toy_table: Callable[..., Table]) -> Any:
     """A table of as many networks as its columns are long, and the networks."""
 
     def make(**columns: Sequence[float]) -> tuple[Table, list[Architecture]]:
         n = len(next(iter(columns.values())))
         networks = [Architecture("toy", (i // 16, i // 4 % 4, i % 4, 0, 0, 0, 0, 0)) for i in range(n)]
-        texts = [toy.to_string(a) for a in networks]
-        parquet.write_table(pyarrow.table({"arch_str": texts, **columns}), tmp_path / "columns.parquet")
-        table = Columns(tmp_path)
-        table.the_space = toy
-        return table, networks
+        return toy_table(tmp_path, toy, networks, columns, {"pixels": SERIES}), networks
 
     return make
 

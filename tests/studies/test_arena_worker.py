@@ -1,7 +1,7 @@
 """What a worker of the arena answers: races as plain data. What a race is, is tested in `test_arena.py`."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -30,34 +30,10 @@ NETWORKS = [Architecture("toy", (i, 0, 0, 0, 0, 0, 0, 0)) for i in range(4)]
 JOB = {"table": "tiny", "dataset": "pixels", "scores": None, "strategy": "scripted", "seed": 0, "evaluations": 4}
 
 
-class Tiny(Table):
-    """Four networks of the toy space, trained for 10 and for 100 epochs."""
-
-    name = "tiny"
-    datasets = ("pixels", "untimed")
-    files = ("tiny.parquet",)
-    the_space: Space
-
-    def space(self, dataset: str | None = None) -> Space:
-        return self.the_space
-
-    def _series(self, dataset: str) -> Iterable[Series]:
-        for split in ("valid", "test"):
-            for epochs in (10, 100):
-                yield Series(dataset, "accuracy", "percent", f"{split}_{epochs}", split, epochs)
-        if dataset == "pixels":
-            yield Series(dataset, "train_seconds", "seconds", "seconds", epochs=100)
-        yield Series(dataset, "params", "count", "params")
-
-    def _texts(self, rows: pyarrow.Table) -> Sequence[str]:
-        return list(rows["arch_str"].to_pylist())
-
-
 @pytest.fixture
-def opened(tmp_path: Path, toy: Space, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the tables that were opened, in a world that has one table."""
+def opened(tmp_path: Path, toy: Space, toy_table: Callable[..., Table], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the tables that were opened, in a world that has one table, of 10 and of 100 epochs."""
     columns = {
-        "arch_str": [toy.to_string(a) for a in NETWORKS],
         "valid_10": [20.0, 25.0, 30.0, 35.0],
         "valid_100": [60.0, 80.0, 70.0, 50.0],
         "test_10": [21.0, 26.0, 31.0, 36.0],
@@ -65,9 +41,19 @@ def opened(tmp_path: Path, toy: Space, monkeypatch: pytest.MonkeyPatch) -> list[
         "seconds": [100.0, 200.0, 300.0, 400.0],
         "params": [1.0, 2.0, 3.0, 4.0],
     }
-    parquet.write_table(pyarrow.table(columns), tmp_path / "tiny.parquet")
-    table = Tiny(tmp_path)
-    table.the_space = toy
+    series = {
+        name: [
+            *(
+                Series(name, "accuracy", "percent", f"{split}_{epochs}", split, epochs)
+                for split in ("valid", "test")
+                for epochs in (10, 100)
+            ),
+            Series(name, "params", "count", "params"),
+        ]
+        for name in ("pixels", "untimed")
+    }
+    series["pixels"].append(Series("pixels", "train_seconds", "seconds", "seconds", epochs=100))
+    table = toy_table(tmp_path, toy, NETWORKS, columns, series)
     names: list[str] = []
 
     def open_table(name: str) -> Table:

@@ -6,6 +6,8 @@ import numpy as np
 
 from nassay.reports.formats import DASH, percent, signed
 
+LOW_CEILING = 0.2  # below which two trainings of one network hardly agree
+
 
 def supernet_title(summary: dict[str, Any]) -> str:
     """What was trained."""
@@ -51,6 +53,9 @@ def supernet_rows(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
     if (lost := summary["discretisation_gap"]) is not None:
         rows.append(("Discretisation gap", _points(lost), "mixture minus the network that it becomes"))
     taus = [*own["taus"], *plain["taus"], *summary["epochs"].values(), *(w["tau_mean"] for w in window)]
+    if summary["ceiling"] is not None and summary["ceiling"] < LOW_CEILING:
+        meaning = "trained twice, the architectures rank differently: take smaller ones, harder images or more of them"
+        rows.append(("Hardly a ranking", signed(summary["ceiling"]), meaning))
     if None in [*taus, summary["ceiling"]]:
         rows.append(("No τ", DASH, "all architectures have the same accuracy there, no ranking; means leave it out"))
     return rows

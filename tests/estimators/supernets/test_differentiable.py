@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from torch.func import functional_call
 
 from nassay.estimators.base import Fidelity
@@ -14,6 +15,7 @@ from nassay.estimators.supernets.choice import Selection
 from nassay.estimators.supernets.differentiable import DifferentiableSearch
 from nassay.estimators.supernets.relaxations import RELAXATIONS
 from nassay.spaces.cell64 import Cell64
+from nassay.spaces.nb201 import NB201
 from nassay.tasks.base import Task, task_from
 
 
@@ -34,6 +36,22 @@ def test_halves_are_disjoint_and_make_up_the_training_split() -> None:
     assert set(found.rows) | set(found.held_out) == set(range(len(digits().train)))
     assert not set(found.rows) & set(found.held_out)
     assert abs(len(found.rows) - len(found.held_out)) <= 1
+
+
+def test_norms_of_options_learn_no_scale() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = SuperNet(NB201((1, 8, 8), 10, channels=4, cells=1))
+    found = DifferentiableSearch(network, digits(), RELAXATIONS["darts"])
+    for step in range(2):
+        found._step(step / 2)
+    norms = {n: m for n, m in network.network.named_modules() if isinstance(m, nn.BatchNorm2d)}
+    inside = {n for n in norms if ".options." in n}
+    assert inside
+    assert inside != set(norms)
+    for name, norm in norms.items():
+        fixed = torch.equal(norm.weight, torch.ones_like(norm.weight)) and not norm.bias.any()
+        assert fixed == (name in inside)
 
 
 @pytest.mark.parametrize("name", RELAXATIONS)
@@ -135,7 +153,7 @@ def test_the_second_order_is_the_gradient_through_a_step_of_the_weights(monkeypa
     def mix() -> list[torch.Tensor]:
         return [p.softmax(0) for p in found.logits]
 
-    names, weights = zip(*network.named_parameters(), strict=True)
+    names, weights = zip(*((n, w) for n, w in network.named_parameters() if w.requires_grad), strict=True)
     loss = found.task.loss(network(train[0], mix()), train[1])
     gradients = torch.autograd.grad(loss, weights, create_graph=True)
     ahead = {n: w - rate * g for n, w, g in zip(names, weights, gradients, strict=True)}

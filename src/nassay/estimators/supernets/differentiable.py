@@ -1,7 +1,8 @@
 """Differentiable search: weights and the architecture's logits descend in turn, each on its half of the training split.
 
 DARTS, Liu et al. 2018, arXiv:1806.09055, algorithm 1. The validation split stays for what validation is for. What the
-steps mix and add is a relaxation's, see `relaxations`.
+steps mix and add is a relaxation's, see `relaxations`. As there, the norms of options learn no scale: with one an
+option would undo what its logit says.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nassay.estimators.base import Estimate, Fidelity
 from nassay.estimators.supernets.choice import Selected
@@ -27,7 +28,7 @@ class DifferentiableSearch(BilevelTraining):
     """A super-network's training with logits, resumable at any step.
 
     Args:
-        network: trained in place.
+        network: trained in place; the norms of its options keep the scales that they have.
         task: data, loss and metric.
         relaxation: what is mixed and added.
         seed: of the first logits, and see `Training`.
@@ -53,6 +54,7 @@ class DifferentiableSearch(BilevelTraining):
         draws = _first_logits(self.relaxation.sizes(network.space.options), seed)
         self.logits = [draw.to(device).requires_grad_() for draw in draws]
         self.logit_optimizer = torch.optim.Adam(self.logits, lr=logit_rate, betas=LOGIT_BETAS, weight_decay=LOGIT_DECAY)
+        _fix_scales(network)
         super().__init__(network, task, seed=seed, device=device, **options)
 
     def run(self, bound: Fidelity) -> Estimate:
@@ -135,7 +137,7 @@ class DifferentiableSearch(BilevelTraining):
         self, mix: Callable[[], list[Tensor]], batch: tuple[Tensor, Tensor], held_out: tuple[Tensor, Tensor]
     ) -> list[Tensor]:
         """Equations 7 and 8: at w - rate grad_w L_train, less rate times a finite difference along L_val's gradient."""
-        weights = list(self.network.parameters())
+        weights = [p for p in self.network.parameters() if p.requires_grad]
         rate = self.optimizer.param_groups[0]["lr"]
         ahead = self._gradients(mix, batch, weights)
         with _moved(weights, ahead, -rate):
@@ -172,6 +174,14 @@ def _selected(weights: Tensor) -> Selected:
     """The option that has all the weight, so that it is run as a path is; else the weights."""
     alone = weights.count_nonzero() == 1 and weights.max() == 1
     return int(weights.argmax()) if alone else weights
+
+
+def _fix_scales(network: SuperNet) -> None:
+    """No gradients for the weights and biases of norms inside options."""
+    for _, choice in network.choices():
+        for norm in choice.options.modules():
+            if isinstance(norm, nn.BatchNorm2d):
+                norm.requires_grad_(False)
 
 
 def _first_logits(sizes: Iterable[int], seed: int) -> list[Tensor]:

@@ -58,8 +58,9 @@ class SuperTraining(Training):
         self._done = 0.0  # share of the training, where its end is known
         self._end = end
         self._bound: Fidelity | None = None
-        for parameter in self.network.parameters():  # a step must find them all: some weights have no gradient in it
-            self.optimizer.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
+        for group in self.optimizer.param_groups:  # a step must find them all: some weights have no gradient in it
+            for parameter in group["params"]:
+                self.optimizer.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
 
     def run(self, bound: Fidelity) -> Estimate:
         """Train up to the bound; see `Training.run`."""
