@@ -9,7 +9,8 @@ from nassay.studies.zero_shot import bench_zero_shot
 
 @pytest.fixture(autouse=True)
 def here(bench_workers, monkeypatch):
-    """Workers in this process, and one table that is at hand beside one that is not."""
+    """Workers in this process, and one table that is at hand, of 24 networks, beside one that is not."""
+    monkeypatch.setattr(zero_shot, "FEWEST", 24)
     monkeypatch.setattr(zero_shot.tables, "names", lambda: ["nasbench101", "nasbench201"])
 
 
@@ -34,4 +35,10 @@ def test_every_benchmark_at_hand(cells, tmp_path):
 def test_no_table_at_hand(tmp_path, monkeypatch):
     monkeypatch.setenv("NASSAY_DATA", str(tmp_path))
     with pytest.raises(UserError, match="There is no table to hold proxies against"):
+        bench_zero_shot(proxies="sed", out=tmp_path / "run", workers=1)
+
+
+def test_a_table_of_few_networks_is_left_out(cells, tmp_path, monkeypatch):
+    monkeypatch.setattr(zero_shot, "FEWEST", 25)
+    with pytest.raises(UserError, match="nasbench201 cifar10: it has 24 networks, this protocol needs 25"):
         bench_zero_shot(proxies="sed", out=tmp_path / "run", workers=1)

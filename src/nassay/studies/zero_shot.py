@@ -22,6 +22,7 @@ from nassay.studies.plan import write_atomically
 from nassay.studies.proxy_bench import BATCH_SIZE, LARGEST_SIDE, Bench, BenchResult
 from nassay.studies.proxy_scores import Sample, draw
 
+FEWEST = 100  # networks of a benchmark whose best 5 % say anything
 KEPT = (
     "table",
     "dataset",
@@ -104,6 +105,11 @@ def _benchmarks(size: int | None, seed: int, absent: list[str]) -> Iterator[Samp
             continue
         for dataset in datasets:
             try:
-                yield draw(name, dataset, size, seed)
+                drawn = draw(name, dataset, size, seed)
             except UserError as error:
                 absent.append(f"{name} {dataset}: {error}")
+                continue
+            if drawn.size < FEWEST:
+                absent.append(f"{name} {dataset}: it has {drawn.size} networks, this protocol needs {FEWEST}.")
+            else:
+                yield drawn
