@@ -401,6 +401,7 @@ spaces: Registry[type[Space]] = Registry(
         "nassay.spaces.bypass",
         "nassay.spaces.mobile",
         "nassay.spaces.resnet",
+        "nassay.spaces.union",
         "nassay.spaces.nb101",
         "nassay.spaces.transnas_micro",
         "nassay.spaces.transnas_macro",
