@@ -1,8 +1,8 @@
 """Depth under a latency limit: searched networks against the unsearched one, trained for the same time.
 
-For every seed, `nassay search --task depth` runs with NetAdaptV2 (space `bypass`) and with the cascade (space `mobile`)
-on the frames of a depth camera, test frames the last of each scene. Every run trains its winner, and a reference that
-was not searched: the widest network of the MobileNetV2 layout whose measured latency keeps the same limit, for the same
+For every seed, `nassay search --task depth` runs with NetAdaptV2 (space `bypass`) and with the cascade (`convnets`) on
+the frames of a depth camera, test frames the last of each scene. Every run trains its winner, and a reference that was
+not searched: the widest network of the MobileNetV2 layout whose measured latency keeps the same limit, for the same
 training seconds. Finished runs are kept and not repeated, an interrupted one is continued. What failed is named below
 the table, with the last line that it said.
 

@@ -120,6 +120,7 @@ def facts(summary: dict[str, Any]) -> dict[str, Any]:
         "screened": summary["evaluations"].get("synflow", {"ok": 0})["ok"],
         "seconds": summary["seconds"]["total"],
         "workers": summary["config"]["workers"],
+        "space": summary["config"]["space"],
     }
 
 
@@ -131,15 +132,15 @@ def markdown(document: dict[str, Any]) -> str:
         f"Command: `{document['command']}`; {document['minutes']:g} minutes of wall-clock a run.",
         "Test accuracies; reference and random row had the same training seconds as the winner, in the same run.",
         "",
-        "| search | seed | winner | params | reference | random row | trainings | screened | workers | seconds |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| search | space | seed | winner | params | reference | random row "
+        "| trainings | screened | workers | seconds |",
+        "|---" * 11 + "|",
     ]
     for run in document["runs"]:
-        lines.append(
-            f"| {run['search']} | {run['seed']} | {share(run['best_test_accuracy'])} | {run['best_params']:,} "
-            f"| {share(run['reference_test_accuracy'])} | {share(run['random_test_accuracy'])} | {run['trained']} "
-            f"| {run['screened']} | {run['workers']} | {run['seconds']:.0f} |"
-        )
+        accuracies = [share(run[f"{role}_test_accuracy"]) for role in ("best", "reference", "random")]
+        cells = [run["search"], run["space"], run["seed"], accuracies[0], f"{run['best_params']:,}", *accuracies[1:]]
+        cells += [run["trained"], run["screened"], run["workers"], f"{run['seconds']:.0f}"]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     wins, against = compared(document)
     if wins:
         mean = f"Cascade's winner: mean {100 * np.mean(wins):.2f} % over {len(wins)} seeds. Paired differences:"
@@ -163,7 +164,9 @@ def verdict(document: dict[str, Any]) -> str:
     """The comparison in one sentence, for the table of methods."""
     wins, against = compared(document)
     parts = [f"against {name} {difference(wins, others)}" for name, others in against.items()]
-    return f"test accuracy {100 * np.mean(wins):.2f} % over {len(wins)} seeds; " + "; ".join(parts) if wins else ""
+    space = document["runs"][0]["space"] if wins else ""
+    mean = f"{space}: test accuracy {100 * np.mean(wins):.2f} % over {len(wins)} seeds"
+    return "; ".join([mean, *parts]) if wins else ""
 
 
 def share(value: float | None) -> str:

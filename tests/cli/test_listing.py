@@ -6,7 +6,7 @@ from nassay.cli.listing import _registries, entries_of
 from nassay.errors import UserError
 
 NOUNS = {
-    "spaces": {"mobile", "nb201", "resnet"},
+    "spaces": {"convnets", "mobile", "nb201", "resnet"},
     "proxies": {"synflow", "naswot", "az_expressivity"},
     "topologies": {"sed", "paths"},
     "strategies": {"cascade", "random", "evolution"},

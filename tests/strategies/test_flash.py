@@ -81,4 +81,4 @@ def test_nothing_is_fitted_for_an_optimiser_that_is_not_there(
 
 def test_it_brings_its_own_space() -> None:
     assert strategies["flash"].target.default_space == "skip_concat"
-    assert strategies["random"].target.default_space == "mobile"
+    assert strategies["random"].target.default_space == "convnets"

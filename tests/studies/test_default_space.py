@@ -11,7 +11,7 @@ from nassay.studies import search as job
 
 @pytest.mark.parametrize(
     ("strategy", "space", "expected"),
-    [("flash", None, "skip_concat"), ("flash", "skip_add", "skip_add"), ("random", None, "mobile")],
+    [("flash", None, "skip_concat"), ("flash", "skip_add", "skip_add"), ("random", None, "convnets")],
 )
 def test_a_strategy_brings_its_space(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str, space: str | None, expected: str

@@ -30,7 +30,7 @@ Sources = Annotated[
 
 @device.command(epilog=EXIT_CODES)
 def measure(
-    space: SpaceName = "mobile",
+    space: SpaceName = "convnets",
     input_shape: InputShape = "3x32x32",
     out: Out = Path("mydevice.json"),
     name: Name = "",
@@ -55,7 +55,7 @@ def measure(
 @device.command(epilog=EXIT_CODES)
 def kit(
     out: Annotated[Path, typer.Option(help="Folder to write, then copied to the device.")],
-    space: SpaceName = "mobile",
+    space: SpaceName = "convnets",
     input_shape: InputShape = "3x32x32",
     source: Sources = None,
     seed: Seed = 0,

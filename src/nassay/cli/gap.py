@@ -28,7 +28,7 @@ Out = Annotated[
 @gap.command(epilog=EXIT_CODES)
 def fidelity(
     data: Images,
-    space: Annotated[str, typer.Option(help="Search space; see `nassay list spaces`.")] = "mobile",
+    space: Annotated[str, typer.Option(help="Search space; see `nassay list spaces`.")] = "convnets",
     networks: Annotated[int, typer.Option(min=3, help="Random networks to train at every setting.")] = 20,
     fidelities: Annotated[
         str | None,

@@ -67,7 +67,7 @@ class Strategy(ABC):
     random_baseline: Architecture | None = None
     adapt: str = ADAPTATIONS[1]
     adapted: dict[str, Any] | None = None
-    default_space: ClassVar[str] = "mobile"
+    default_space: ClassVar[str] = "convnets"
     phases: ClassVar[tuple[str, ...]] = ("search",)
 
     def __init__(self, problem: Problem) -> None:

@@ -56,7 +56,7 @@ class FidelityResult:
 def measure_fidelities(
     data: Any,
     *,
-    space: str = "mobile",
+    space: str = "convnets",
     networks: int = NETWORKS,
     fidelities: Sequence[str] = FIDELITIES,
     reference: str = REFERENCE,
