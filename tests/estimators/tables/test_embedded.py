@@ -1,7 +1,8 @@
-"""The benchmark that is part of nassay, and the script that makes it."""
+"""The benchmarks that are part of nassay, and the script that makes the first."""
 
 import json
 import runpy
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from scipy.stats import kendalltau
 from nassay.errors import UserError
 from nassay.estimators.analytic import profile
 from nassay.estimators.tables import Table, open_table
-from nassay.estimators.tables.embedded import EPOCHS, ITEMS, SEEDS
+from nassay.estimators.tables.embedded import CELL64_ITEMS, CELL64_SEEDS, EPOCHS, ITEMS, SEEDS
 from nassay.spaces.tiny201 import Tiny201
 
 ROOT = Path(__file__).parents[3]
@@ -78,6 +79,38 @@ def test_measurements_have_losses_too(table: Table) -> None:
     losses = {m.series.query: m.value for m in table.measurements(some) if m.series.metric == "train_loss"}
     assert len(losses) == EPOCHS * len(SEEDS)
     assert losses["train after 12 epochs, seed 0"] < losses["train after 1 epochs, seed 0"]
+
+
+# The 64 networks of the weight-sharing study ------------------------------------------------------------------
+
+
+def test_cell64_has_five_seeds_of_every_network() -> None:
+    table = open_table("embedded_cell64")
+    every = set(table.space().networks())
+    assert len(every) == 64
+    for split, items in CELL64_ITEMS.items():
+        for seed in CELL64_SEEDS:
+            values = table.values(split=split, seed=seed)
+            assert set(values) == every
+            right = np.array(list(values.values())) * items / 100
+            assert right == pytest.approx(np.rint(right), abs=1e-6)
+            assert 0 <= right.min() <= right.max() <= items
+
+
+def test_cell64_costs_are_those_of_the_networks() -> None:
+    table = open_table("embedded_cell64")
+    space, params, macs = table.space(), table.costs("params"), table.costs("macs")
+    for architecture in list(params)[::20]:
+        counts = profile(space.build(architecture), (1, 8, 8))
+        assert (params[architecture], macs[architecture]) == (counts.params, counts.macs)
+
+
+def test_the_seeds_of_cell64_agree_on_the_ranking() -> None:
+    # Two seeds of the same networks at full size agree by .08 only, and a truth of that kind would be none.
+    table = open_table("embedded_cell64")
+    columns = np.array([list(table.values(split="valid", seed=seed).values()) for seed in CELL64_SEEDS])
+    taus = [kendalltau(a, b).statistic for a, b in combinations(columns, 2)]
+    assert np.mean(taus) > 0.2
 
 
 # The script --------------------------------------------------------------------------------------------------
