@@ -100,10 +100,8 @@ def write_table(arguments: argparse.Namespace) -> None:
     command += f" --against {' '.join(arguments.against)}" * (arguments.against != ["random"])
     command += f" --cores {arguments.cores}" * bool(arguments.cores)
     document = {"command": command, "minutes": arguments.minutes, "against": arguments.against, "runs": runs}
-    name = f"cascade_{'_'.join(arguments.against)}"
-    if arguments.against == ["random"]:
-        name = "main_job"
-        document["methods"] = {"strategy/cascade": {"result": verdict(document), "command": f"`{command}`"}}
+    name = "main_job" if arguments.against == ["random"] else f"cascade_{'_'.join(arguments.against)}"
+    document["methods"] = methods(document)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
     (RESULTS / f"{name}.md").write_text(markdown(document))
@@ -160,13 +158,22 @@ def compared(document: dict[str, Any]) -> tuple[list[float], dict[str, list[floa
     }
 
 
-def verdict(document: dict[str, Any]) -> str:
-    """The comparison in one sentence, for the table of methods."""
+def methods(document: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """The comparison in one sentence, for the table of methods: the cascade's row, and a super-network's."""
     wins, against = compared(document)
-    parts = [f"against {name} {difference(wins, others)}" for name, others in against.items()]
-    space = document["runs"][0]["space"] if wins else ""
-    mean = f"{space}: test accuracy {100 * np.mean(wins):.2f} % over {len(wins)} seeds"
-    return "; ".join([mean, *parts]) if wins else ""
+    if not wins:
+        return {}
+    space = {run["search"]: run["space"] for run in document["runs"]}
+    parts = [f"the cascade's winner in `{space['cascade']}` {100 * np.mean(wins):.2f} % on test"]
+    parts += [f"against {name} {difference(wins, others)}" for name, others in against.items()]
+    parts += [f"`{other}` searched `{space[other]}`" for other in document["against"] if other != "unadapted"]
+    found = {"strategy/cascade": {"result": "; ".join(parts), "command": document["command"]}}
+    if "spos" in space:
+        others = against[f"{OTHERS['spos']}, same wall-clock"]
+        parts = [f"`{space['spos']}`: {100 * np.mean(np.array(others, float)):.2f} % on test"]
+        parts += [f"the cascade in `{space['cascade']}` against it, same wall-clock: {difference(wins, others)}"]
+        found["strategy/spos"] = {"result": "; ".join(parts), "command": document["command"]}
+    return found
 
 
 def share(value: float | None) -> str:

@@ -123,9 +123,13 @@ def documents(folder: Path) -> list[dict[str, Any]]:
     return [document for document in found if isinstance(document, dict)]
 
 
-def measurements(results: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
-    """What the benchmarks say of each method: {"noun/name": {"result", "command"}}; later files win."""
-    return {key: found for document in results for key, found in document.get("methods", {}).items()}
+def measurements(results: list[dict[str, Any]]) -> dict[str, list[dict[str, str]]]:
+    """What the benchmarks say of each method: {"noun/name": [{"result", "command"}]}."""
+    measured: dict[str, list[dict[str, str]]] = {}
+    for document in results:
+        for key, found in document.get("methods", {}).items():
+            measured.setdefault(key, []).append(found)
+    return measured
 
 
 def measured_tables(results: list[dict[str, Any]]) -> str:
@@ -199,7 +203,7 @@ def needs(entry: Entry[Any]) -> str:
     return ", ".join(sorted(entry.info["needs"])) or "nothing"
 
 
-def judged(registry: Registry[Any], measured: dict[str, dict[str, str]]) -> Facts:
+def judged(registry: Registry[Any], measured: dict[str, list[dict[str, str]]]) -> Facts:
     """The columns of methods that claim to find good networks."""
     return {
         "claimed": lambda entry: claimed(f"{registry.noun}/{entry.name}"),
@@ -214,13 +218,12 @@ def claimed(key: str) -> str:
     return CLAIMS.get(key) or "; ".join(claims) or NOT_CLAIMED
 
 
-def seen(key: str, measured: dict[str, dict[str, str]]) -> str:
+def seen(key: str, measured: dict[str, list[dict[str, str]]]) -> str:
     """What was measured of a method here, and by which command."""
-    found = measured.get(key)
-    return NOT_MEASURED if found is None else f"{found['result']} (`{found['command']}`)"
+    return "; ".join(f"{found['result']} (`{found['command']}`)" for found in measured.get(key, [])) or NOT_MEASURED
 
 
-def others(measured: dict[str, dict[str, str]]) -> str:
+def others(measured: dict[str, list[dict[str, str]]]) -> str:
     """A Markdown table of the methods that are in no registry."""
     lines = [row(["method", "what it is", "paper", "claimed", "measured here"]), row(["---"] * 5)]
     for key, (summary, paper) in OTHERS.items():
