@@ -8,9 +8,9 @@ Three parts, `--parts iterations,passes,latency`:
   are known, to half of the cost; 30 seeds, seconds;
 - passes: super-networks of `bypass` trained by ordered dropout and by single paths with budgets that double, each with
   its whole learning rate schedule; the mean accuracy that 30 random sub-networks inherit;
-- latency: `nassay search --strategy netadapt_v2` under the measured latency of a network of `bypass` with all layers
-  half as wide, against that network and the best random draw, trained for as many epochs; and whether what was found
-  is of the descent.
+- latency: `nassay search --strategy netadapt_v2` for some minutes on one core, under the measured latency of a network
+  of `bypass` with all layers half as wide, against that network and the best random draw, trained for as many epochs;
+  and whether what was found is of the descent.
 
 Images are those of the CIFAR-10 subset. What is done is kept as lines of a file in the work folder. Writes
 `benchmarks/results/netadapt.md` and `.json`; parts that were not asked for stay as they were.
@@ -63,6 +63,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="of the super-networks and searches")
     parser.add_argument("--images", type=int, default=4000, help="of the training split and the others together")
     parser.add_argument("--side", type=int, default=16, help="pixels")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of each search under a latency limit")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     path = RESULTS / "netadapt.json"
@@ -74,6 +75,7 @@ def main() -> None:
     }
     for part in args.parts.split(","):
         options = "" if part == "iterations" else f" --seeds {args.seeds} --images {args.images} --side {args.side}"
+        options += f" --minutes {args.minutes:g}" * (part == "latency")
         command = f"python benchmarks/netadapt.py --parts {part}{options}"
         found["parts"][part] = {"command": command, **measure[part](args)}
         found["methods"] = {"strategy/netadapt_v2": method_of(found["parts"])}
@@ -192,7 +194,7 @@ def latency(args: argparse.Namespace) -> dict[str, Any]:
     """The network found and the uniform one, trained alike, on the test split."""
     runs = []
     for seed in range(args.seeds):
-        key = {"part": "latency", "seed": seed, **settings(args)}
+        key = {"part": "latency", "seed": seed, **settings(args), "minutes": args.minutes}
         runs.append(kept(args.work, key, lambda key: compared(key, args.work)))
     found = {"runs": runs, "seeds": args.seeds, "descents": sum(r["from_descent"] for r in runs)}
     for other in ("uniform", "random"):
@@ -209,7 +211,7 @@ def compared(key: dict[str, Any], work: Path) -> dict[str, Any]:
     text = "bypass:" + "-".join([str(HALF) * 4] * 3)
     uniform = space.canonical(space.from_string(text))
     limit = measured(space, uniform)
-    folder = work / f"search-{key['seed']}-{key['images']}-{key['side']}"
+    folder = work / "-".join(["search", *(f"{key[k]:g}" for k in ("seed", "images", "side", "minutes"))])
     if (folder / "limit.json").exists():  # that of the search that was begun
         limit = json.loads((folder / "limit.json").read_text("utf-8"))
     else:
@@ -220,7 +222,7 @@ def compared(key: dict[str, Any], work: Path) -> dict[str, Any]:
         space="bypass",
         strategy="netadapt_v2",
         constraints={"max_latency_ms": limit},
-        evaluations=8,
+        minutes=key["minutes"],
         out=folder / "run",
         seed=key["seed"],
         workers=1,

@@ -78,7 +78,7 @@ def search(
     task: Annotated[str, typer.Option(help="What the network must do; see `nassay list tasks`.")] = "classification",
     space: Annotated[
         str | None,
-        typer.Option(help="Search space; see `nassay list spaces`. By default the strategy's own, mobile for most."),
+        typer.Option(help="Search space; see `nassay list spaces`. By default the strategy's own, convnets for most."),
     ] = None,
     strategy: Annotated[str, typer.Option(help="Search strategy; see `nassay list strategies`.")] = "cascade",
     max_latency_ms: MaxLatency = None,

@@ -50,7 +50,7 @@ def search(
         data: a data set's name (`digits`), a path (folder of class folders, `.npz`, `.csv`), a pair of arrays (images,
             labels), a torch Dataset of (image, label), or a Task; other tasks have sources of their own.
         task: name of the task; a Task as data has its own.
-        space: name of the search space; by default the strategy's own, `mobile` for most.
+        space: name of the search space; by default the strategy's own, `convnets` for most.
         strategy: name of the search strategy.
         constraints: limits, such as `{"max_latency_ms": 4, "max_params": 500_000}`.
         minutes: wall-clock budget for everything, export and report included; 10 if `evaluations` is not given either.
