@@ -139,7 +139,7 @@ def test_changed_data_is_refused(plan, task, make_images, tmp_path):
         claim(tmp_path, plan, task_from((x, y), seed=0))
 
 
-@pytest.mark.parametrize("name", ["thesis.tex", "film.partial"])
+@pytest.mark.parametrize("name", ["thesis.tex", "film.partial", "thesis.json.partial"])
 def test_a_folder_of_other_things_is_refused_and_left_alone(name, plan, task, tmp_path):
     (tmp_path / name).write_text("precious")
     with pytest.raises(UserError, match=rf"not empty and holds no study \(found {re.escape(name)}\)"):

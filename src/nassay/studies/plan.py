@@ -173,8 +173,8 @@ def refuse_foreign(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise UserError(f"{folder} is a file. Give a folder as --out.")
-    ours = (".lock", "task", "task.partial", DEVICE)
-    foreign = [p.name for p in folder.iterdir() if p.name not in ours and not p.name.endswith(".json.partial")]
+    ours = (".lock", "task", "task.partial", DEVICE, f"{DEVICE}.partial", f"{PLAN}.partial")
+    foreign = [p.name for p in folder.iterdir() if p.name not in ours]
     if foreign:
         raise UserError(f"{folder} is not empty and holds no study (found {foreign[0]}). Give another --out.")
 
