@@ -43,6 +43,12 @@ def test_a_claimed_folder_is_the_same_studys_again(tmp_path):
     assert json.loads((tmp_path / "gap.json").read_text()) == PLAN
 
 
+def test_what_a_kill_left_half_written_does_not_make_a_folder_foreign(tmp_path):
+    (tmp_path / "gap.json.partial").write_text('{"stu')
+    claim(tmp_path, PLAN, task())
+    assert json.loads((tmp_path / "gap.json").read_text()) == PLAN
+
+
 @pytest.mark.parametrize(
     ("plan", "mark", "found"),
     [({**PLAN, "seed": 3}, 1, r"\(seed was 0, now 3\)"), ({**PLAN, "x": 1}, 2, r"x was None, now 1; the images have")],

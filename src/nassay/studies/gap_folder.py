@@ -43,7 +43,7 @@ def claim(folder: Path, plan: dict[str, Any], task: Task) -> None:
     if (folder / PLAN).exists():
         raise UserError(f"{folder} holds a search. Give another --out.")
     if not (folder / SETTINGS).exists():
-        refuse_foreign(folder)
+        refuse_foreign(folder, SETTINGS)
         save_task(folder, task)
         write_atomically(folder / SETTINGS, json.dumps(plan, indent=1))
         return

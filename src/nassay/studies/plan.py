@@ -163,8 +163,12 @@ def claim(folder: Path, plan: Plan, task: Task, device: DeviceProfile | None = N
     write_atomically(folder / PLAN, json.dumps(plan.to_dict(), indent=1))
 
 
-def refuse_foreign(folder: Path) -> None:
+def refuse_foreign(folder: Path, settings: str = PLAN) -> None:
     """Refuse a folder that holds something else than the beginnings of a study; one that is missing is fine.
+
+    Args:
+        folder: run folder.
+        settings: name of the file that the study writes at last, which makes the folder its own.
 
     Raises:
         UserError: there are foreign files in it, or it is a file itself.
@@ -173,7 +177,7 @@ def refuse_foreign(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise UserError(f"{folder} is a file. Give a folder as --out.")
-    ours = (".lock", "task", "task.partial", DEVICE, f"{DEVICE}.partial", f"{PLAN}.partial")
+    ours = (".lock", "task", "task.partial", DEVICE, f"{DEVICE}.partial", f"{settings}.partial")
     foreign = [p.name for p in folder.iterdir() if p.name not in ours]
     if foreign:
         raise UserError(f"{folder} is not empty and holds no study (found {foreign[0]}). Give another --out.")
