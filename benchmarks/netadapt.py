@@ -9,8 +9,8 @@ Three parts, `--parts iterations,passes,latency`:
 - passes: super-networks of `bypass` trained by ordered dropout and by single paths with budgets that double, each with
   its whole learning rate schedule; the mean accuracy that 30 random sub-networks inherit;
 - latency: `nassay search --strategy netadapt_v2` for some minutes on one core, under the measured latency of a network
-  of `bypass` with all layers half as wide, against that network and the best random draw, trained for as many epochs;
-  and whether what was found is of the descent.
+  of `bypass` with all layers half as wide; then what was found and that network are trained alike, for longer than the
+  search could; and whether what was found is of the descent.
 
 Images are those of the CIFAR-10 subset. What is done is kept as lines of a file in the work folder. Writes
 `benchmarks/results/netadapt.md` and `.json`; parts that were not asked for stay as they were.
@@ -52,6 +52,7 @@ RULES = {
 INTERACTIONS = (0.0, 2.0, 6.0)
 PASSES = (5, 10, 20, 40)  # epochs of the super-networks
 SUB_NETWORKS = 30
+ALONE = 12.0  # epochs
 HALF = 4  # eighths of the filters that the uniform network keeps
 
 
@@ -194,18 +195,16 @@ def latency(args: argparse.Namespace) -> dict[str, Any]:
     """The network found and the uniform one, trained alike, on the test split."""
     runs = []
     for seed in range(args.seeds):
-        key = {"part": "latency", "seed": seed, **settings(args), "minutes": args.minutes}
+        key = {"part": "latency", "seed": seed, **settings(args), "minutes": args.minutes, "epochs": ALONE}
         runs.append(kept(args.work, key, lambda key: compared(key, args.work)))
-    found = {"runs": runs, "seeds": args.seeds, "descents": sum(r["from_descent"] for r in runs)}
-    for other in ("uniform", "random"):
-        known = [r for r in runs if r[other] is not None]
-        values = {name: [r[name] for r in known] for name in (other, "found")}
-        found[other] = {"seeds": len(known), "mean": told(values[other]), "gain": paired(values)} if known else None
-    return found | {"found": told([r["found"] for r in runs])}
+    values = {name: [r[name] for r in runs] for name in ("uniform", "found")}
+    means = {name: told(v) for name, v in values.items()}
+    descents = sum(r["from_descent"] for r in runs)
+    return {"runs": runs, "seeds": args.seeds, "descents": descents, **means, "gain": paired(values)}
 
 
 def compared(key: dict[str, Any], work: Path) -> dict[str, Any]:
-    """One search under the uniform network's latency, with its best random draw, and the uniform network."""
+    """One search under the uniform network's latency, and both networks trained alone."""
     task = task_of(key["images"], key["side"], key["seed"])
     space = BypassSpace(task.input_shape, task.num_outputs)
     text = "bypass:" + "-".join([str(HALF) * 4] * 3)
@@ -217,7 +216,7 @@ def compared(key: dict[str, Any], work: Path) -> dict[str, Any]:
     else:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "limit.json").write_text(json.dumps(limit), "utf-8")
-    result = search(
+    best = search(
         task,
         space="bypass",
         strategy="netadapt_v2",
@@ -226,20 +225,21 @@ def compared(key: dict[str, Any], work: Path) -> dict[str, Any]:
         out=folder / "run",
         seed=key["seed"],
         workers=1,
-    )
-    best, random = result.best, result.summary["random"]
-    torch.manual_seed(key["seed"])
-    training = Training(space.build(uniform), task, seed=key["seed"])
-    training.run(Fidelity(epochs=best["epochs"], final=True))
+    ).best
+
+    def alone(architecture: Architecture) -> float:
+        torch.manual_seed(key["seed"])
+        training = Training(space.build(architecture), task, seed=key["seed"])
+        training.run(Fidelity(epochs=key["epochs"], final=True))
+        return 100 * task.metric_of(*training.outputs(task.open_test()))
+
     return {
         "limit_ms": limit,
         "architecture": best["architecture"],
         "found_ms": best["latency_ms"],
         "from_descent": looked_at(folder / "run", best["architecture"]),
-        "found": 100 * best["test_accuracy"],
-        "uniform": 100 * task.metric_of(*training.outputs(task.open_test())),
-        "random": 100 * random["test_accuracy"] if random and random["test_accuracy"] is not None else None,
-        "epochs": best["epochs"],
+        "found": alone(space.from_string(best["architecture"])),
+        "uniform": alone(uniform),
         "macs": best["macs"],
     }
 
@@ -322,13 +322,10 @@ def method_of(parts: dict[str, Any]) -> dict[str, str]:
         )
     if "latency" in parts:
         found = parts["latency"]
-        others = {"uniform": "a uniform network of the same latency", "random": "the best random draw"}
-        gains = [
-            f"{shown(found[other]['gain'])} points of test accuracy over {what}, {found[other]['seeds']} seeds"
-            for other, what in others.items()
-            if found[other]
+        sentences += [
+            f"{shown(found['gain'])} points of test accuracy over a uniform network of the same latency, "
+            f"{found['seeds']} seeds; {found['descents']} of {found['seeds']} networks found are of the descent"
         ]
-        sentences += [*gains, f"{found['descents']} of {found['seeds']} networks found are of the descent"]
     return {"result": "; ".join(sentences), "command": "python benchmarks/netadapt.py"}
 
 
@@ -378,23 +375,19 @@ def passes_page(found: dict[str, Any]) -> list[str]:
 
 def latency_page(found: dict[str, Any]) -> list[str]:
     lines = [
-        "Test accuracy in percent of the network found under the uniform network's measured latency, of the uniform",
-        "network, and of the best random draw of the search, trained for as many epochs.",
+        "Test accuracy in percent of the network found under the uniform network's measured latency, and of the",
+        f"uniform network, each trained alone for {ALONE:g} epochs.",
         "",
-        "| seed | limit, ms | found, ms | network | of the descent | found | uniform | random |",
-        "|---|---|---|---|---|---|---|---|",
+        "| seed | limit, ms | found, ms | network | of the descent | found | uniform |",
+        "|---|---|---|---|---|---|---|",
     ]
     for r in found["runs"]:
         times = f"{r['limit_ms']:.3f} | {r['found_ms']:.3f}"
         whose = "yes" if r["from_descent"] else "no"
-        levels = [f"{r['found']:.2f}", f"{r['uniform']:.2f}", "–" if r["random"] is None else f"{r['random']:.2f}"]
-        lines.append(f"| {r['seed']} | {times} | `{r['architecture']}` | {whose} | {' | '.join(levels)} |")
-    means = [
-        f"{other} {shown(found[other]['mean'])}, gain {shown(found[other]['gain'])} ({found[other]['seeds']} seeds)"
-        for other in ("uniform", "random")
-        if found[other]
-    ]
-    return [*lines, "", f"Mean: found {shown(found['found'])}; {'; '.join(means)}."]
+        levels = f"{r['found']:.2f} | {r['uniform']:.2f}"
+        lines.append(f"| {r['seed']} | {times} | `{r['architecture']}` | {whose} | {levels} |")
+    means = "; ".join(f"{name} {shown(found[name])}" for name in ("found", "uniform", "gain"))
+    return [*lines, "", f"Mean: {means}."]
 
 
 if __name__ == "__main__":
