@@ -62,10 +62,10 @@ class Settings:
     epochs: float = 15.0
     super_epochs: float = 15.0
     looks: int = 80
-    pool: int = 12
+    pool: int = 8
     ratio: float = 1.2
     items: int = 512
-    canvases: tuple[int, int, int] = (2000, 500, 500)
+    canvases: tuple[int, int, int] = (1000, 300, 500)
 
 
 SMALL = Settings(epochs=1.0, super_epochs=0.5, looks=12, pool=4, items=16, canvases=(64, 16, 16))
