@@ -52,7 +52,7 @@ RULES = {
 INTERACTIONS = (0.0, 2.0, 6.0)
 PASSES = (5, 10, 20, 40)  # epochs of the super-networks
 SUB_NETWORKS = 30
-ALONE = 12.0  # epochs
+ALONE = 30.0  # epochs
 HALF = 4  # eighths of the filters that the uniform network keeps
 
 
