@@ -197,6 +197,7 @@ def latency(args: argparse.Namespace) -> dict[str, Any]:
     for seed in range(args.seeds):
         key = {"part": "latency", "seed": seed, **settings(args), "minutes": args.minutes, "epochs": ALONE}
         runs.append(kept(args.work, key, lambda key: compared(key, args.work)))
+        runs[-1] |= {"relative_latency": relative_latency(task_of(args.images, args.side, seed), runs[-1])}
     values = {name: [r[name] for r in runs] for name in ("uniform", "found")}
     means = {name: told(v) for name, v in values.items()}
     descents = sum(r["from_descent"] for r in runs)
@@ -207,8 +208,7 @@ def compared(key: dict[str, Any], work: Path) -> dict[str, Any]:
     """One search under the uniform network's latency, and both networks trained alone."""
     task = task_of(key["images"], key["side"], key["seed"])
     space = BypassSpace(task.input_shape, task.num_outputs)
-    text = "bypass:" + "-".join([str(HALF) * 4] * 3)
-    uniform = space.canonical(space.from_string(text))
+    uniform = uniform_network(space)
     limit = measured(space, uniform)
     folder = work / "-".join(["search", *(f"{key[k]:g}" for k in ("seed", "images", "side", "minutes"))])
     if (folder / "limit.json").exists():  # that of the search that was begun
@@ -249,6 +249,18 @@ def looked_at(run: Path, architecture: str) -> bool:
     with closing(Ledger.in_folder(run)) as ledger:
         records = [r for r in ledger.records() if r["architecture"] == architecture]
     return any(r["estimator"].startswith("inherited:") for r in records)
+
+
+def uniform_network(space: BypassSpace) -> Architecture:
+    """The one with all layers half as wide."""
+    return space.canonical(space.from_string("bypass:" + "-".join([str(HALF) * 4] * 3)))
+
+
+def relative_latency(task: Task, run: dict[str, Any]) -> float:
+    """Latency of the network found over the uniform one's: the median of seven pairs, one measured after the other."""
+    space = BypassSpace(task.input_shape, task.num_outputs)
+    found, uniform = space.from_string(run["architecture"]), uniform_network(space)
+    return float(np.median([measured(space, found) / measured(space, uniform) for _ in range(7)]))
 
 
 def measured(space: BypassSpace, architecture: Architecture) -> float:
@@ -378,11 +390,11 @@ def latency_page(found: dict[str, Any]) -> list[str]:
         "Test accuracy in percent of the network found under the uniform network's measured latency, and of the",
         f"uniform network, each trained alone for {ALONE:g} epochs.",
         "",
-        "| seed | limit, ms | found, ms | network | of the descent | found | uniform |",
-        "|---|---|---|---|---|---|---|",
+        "| seed | limit, ms | found, ms | found / uniform, side by side | network | of the descent | found | uniform |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for r in found["runs"]:
-        times = f"{r['limit_ms']:.3f} | {r['found_ms']:.3f}"
+        times = f"{r['limit_ms']:.3f} | {r['found_ms']:.3f} | {r['relative_latency']:.2f}"
         whose = "yes" if r["from_descent"] else "no"
         levels = f"{r['found']:.2f} | {r['uniform']:.2f}"
         lines.append(f"| {r['seed']} | {times} | `{r['architecture']}` | {whose} | {levels} |")
