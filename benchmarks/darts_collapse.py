@@ -253,8 +253,8 @@ def page(found: dict[str, Any]) -> str:
     for r in found["rows"]:
         accuracy = f"{r['accuracy']:.2f} ± {shown(r['error'])}"
         lines.append(
-            f"| {r['arm']} | {r['seeds']} | {r['skips']:.1f} | {r['collapsed']} | {shown(r['spread'], 3)} | {shown(r['mixture'])} | "
-            f"{shown(r['discretised'])} | {accuracy} | {', '.join(map(str, r['accuracies']))} |"
+            f"| {r['arm']} | {r['seeds']} | {r['skips']:.1f} | {r['collapsed']} | {shown(r['spread'], 3)} | "
+            f"{shown(r['mixture'])} | {shown(r['discretised'])} | {accuracy} | {', '.join(map(str, r['accuracies']))} |"
         )
     lines += ["", reading({r["arm"]: r for r in found["rows"]})]
     if found["proxies"]:
