@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import t
 
+from intervals import half_width
 from nassay.estimators.base import Fidelity
 from nassay.estimators.supernets.differentiable import DifferentiableSearch
 from nassay.estimators.supernets.methods import super_network
@@ -91,7 +91,8 @@ def main() -> None:
             file.flush()
             print(done[-1], flush=True)
     command = f"python benchmarks/darts_collapse.py --seeds {args.seeds}{' --proxies' * args.proxies}"
-    found: dict[str, Any] = {"command": command, "rows": rows(done), "proxies": robustness(done)}
+    done = [search for search in done if search["seed"] in seeds]
+    found: dict[str, Any] = {"command": command, "rows": rows(done, args.seeds), "proxies": robustness(done)}
     found["methods"] = {f"strategy/{arm}": {"result": sentence(row), "command": command} for arm, row in named(found)}
     (RESULTS / "darts_collapse.json").write_text(json.dumps({**found, "searches": done}, indent=1) + "\n", "utf-8")
     (RESULTS / "darts_collapse.md").write_text(page(found), "utf-8")
@@ -130,15 +131,15 @@ def searched(arm: str, seed: int, proxy: str) -> dict[str, Any]:
     }
 
 
-def rows(done: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A row for each arm: means over seeds, and the standard error of the accuracy."""
+def rows(done: list[dict[str, Any]], seeds: int) -> list[dict[str, Any]]:
+    """A row for each arm that has all seeds: means over them, and the standard error of the accuracy."""
     table = open_table("nasbench201")
     space = table.space("cifar10")
     test = table.values("cifar10", "test")
     told = []
     for arm in ARMS:
         here = sorted((d for d in done if d["arm"] == arm and on(d, "base")), key=lambda d: d["seed"])
-        if not here:
+        if len(here) < seeds:
             continue
         cells = [Architecture(space.name, tuple(d["choices"])) for d in here]
         accuracies = [test[space.canonical(cell)] for cell in cells]
@@ -204,9 +205,11 @@ def named(found: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 def sentence(row: dict[str, Any]) -> str:
     """For `docs/methods.md`."""
+    flood = f", flood {FLOOD:g}" * (row["arm"] == "beta_darts_pp")
+    accuracy = f"{row['accuracy']:.2f} ± {row['error'] or 0:.2f}"
     return (
-        f"NAS-Bench-201, searched on {IMAGES:,} images of CIFAR-10 at {SIDE} x {SIDE}: {row['skips']:.1f} skips of 6, "
-        f"the cells' test accuracy in the table {row['accuracy']:.2f} ± {row['error'] or 0:.2f}, {row['seeds']} seeds"
+        f"NAS-Bench-201, searched on {IMAGES:,} images of CIFAR-10 at {SIDE} x {SIDE}{flood}: {row['skips']:.1f} skips "
+        f"of 6, the cells' test accuracy in the table {accuracy}, {row['seeds']} seeds"
     )
 
 
@@ -228,11 +231,9 @@ def reading(rows: dict[str, dict[str, Any]]) -> str:
 def gain(these: list[float], those: list[float]) -> str:
     """Mean of the differences by seed with its 95 % t interval."""
     differences = np.subtract(these, those)
-    mean = float(np.mean(differences))
-    if len(differences) < 2:
-        return f"{mean:+.2f} points"
-    half = float(t.ppf(0.975, len(differences) - 1) * np.std(differences, ddof=1) / len(differences) ** 0.5)
-    return f"{mean:+.2f} points [{mean - half:.2f}, {mean + half:.2f}]"
+    middle, half = float(np.mean(differences)), half_width(differences)
+    around = "" if half is None else f" [{middle - half:.2f}, {middle + half:.2f}]"
+    return f"{middle:+.2f} points{around}"
 
 
 def page(found: dict[str, Any]) -> str:
@@ -243,8 +244,8 @@ def page(found: dict[str, Any]) -> str:
         "# Differentiable search on a small super-network, cells looked up in NAS-Bench-201",
         "",
         f"`{found['command']}`: {IMAGES:,} images at {SIDE} x {SIDE}, {EPOCHS} epochs, {CELLS} cells a stage, "
-        f"{CHANNELS} channels, logit rate {LOGIT_RATE:g}. Accuracy: CIFAR-10 test accuracy of the full network of the "
-        "found cell, mean ± standard error over seeds.",
+        f"{CHANNELS} channels, logit rate {LOGIT_RATE:g}, flood {FLOOD:g}. Accuracy: CIFAR-10 test accuracy of the "
+        "full network of the found cell, mean ± standard error over seeds.",
         "",
         f"| arm | seeds | skips of 6 | searches with {COLLAPSED} or more | spread of softmax | mixture | discretised | "
         "accuracy in the table | by seed |",

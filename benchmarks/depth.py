@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import stats
 
+from intervals import half_width
 from nassay.tasks.depth import Depth
 
 RESULTS = Path(__file__).parent / "results"
@@ -128,8 +128,7 @@ def difference(runs: list[dict[str, Any]], strategy: str) -> dict[str, Any] | No
     points = [100 * (a["delta1"] - b["delta1"]) for a, b in pairs if "delta1" in a and "delta1" in b]
     if not points:
         return None
-    half = stats.t.ppf(0.975, len(points) - 1) * stats.sem(points) if len(points) > 1 else None
-    return {"mean": float(np.mean(points)), "half_width_95": None if half is None else float(half), "each": points}
+    return {"mean": float(np.mean(points)), "half_width_95": half_width(points), "each": points}
 
 
 def markdown(document: dict[str, Any]) -> str:

@@ -26,8 +26,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import kendalltau, t
+from scipy.stats import kendalltau
 
+from intervals import half_width
 from nassay.estimators.base import Estimate, Fidelity
 from nassay.estimators.supernets import SuperNet
 from nassay.estimators.supernets.paths import PathTraining
@@ -277,10 +278,8 @@ def arm(cells: list[list[dict[str, Any]]], base: list[dict[str, float]]) -> dict
 
 def interval(values: list[float]) -> dict[str, float | None]:
     """The mean, and its 95 % interval by Student's t; None for a single value."""
-    if len(values) < 2:
-        return {"mean": float(np.mean(values)), "low": None, "high": None}
-    half = float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5)
-    return {"mean": float(np.mean(values)), "low": float(np.mean(values)) - half, "high": float(np.mean(values)) + half}
+    mean, half = float(np.mean(values)), half_width(values)
+    return {"mean": mean, "low": None if half is None else mean - half, "high": None if half is None else mean + half}
 
 
 def trusted(

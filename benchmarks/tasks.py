@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import t
+
+from intervals import half_width
 
 RESULTS = Path(__file__).parent / "results"
 AP50_AIM, RECALL_AIM = 1.0, 0.5  # points over the FPN, and of Recall@1 over the loss alone
@@ -66,8 +67,8 @@ def detection(found: dict[str, Any]) -> list[Row]:
         )
         rows.append((f"{data}: tau of inherited with stand-alone AP", "–", taus, "–", page))
         fair = rules["opanas"]
-        counts = f"{fair['updates'][0]} to {fair['updates'][1]}"
-        rows.append((f"{data}: updates of each option, strictly fair", "equal", counts, yes(fair["equal"]), page))
+        counts, verdict = f"{fair['updates'][0]} to {fair['updates'][1]}", "yes" if fair["equal"] else "no"
+        rows.append((f"{data}: updates of each option, strictly fair", "equal", counts, verdict, page))
     return rows
 
 
@@ -113,18 +114,13 @@ def carried_over(found: dict[str, Any]) -> list[Row]:
 
 def judged(differences: np.ndarray, aim: float) -> tuple[str, str]:
     """Mean and interval of paired differences in points, and whether the aim is reached."""
-    mean, n = float(np.mean(differences)), len(differences)
-    if n < 2:
+    mean, half = float(np.mean(differences)), half_width(differences)
+    if half is None:
         return f"{mean:+.2f}, one seed", "not shown"
-    half = float(t.ppf(0.975, n - 1) * np.std(differences, ddof=1) / n**0.5)
-    here = f"{mean:+.2f} [{mean - half:+.2f}, {mean + half:+.2f}], {n} seeds"
+    here = f"{mean:+.2f} [{mean - half:+.2f}, {mean + half:+.2f}], {len(differences)} seeds"
     if mean < aim or mean <= 0:
         return here, "no"
     return here, "yes" if mean - half > 0 else "not shown"
-
-
-def yes(holds: bool) -> str:
-    return "yes" if holds else "no"
 
 
 if __name__ == "__main__":

@@ -29,8 +29,9 @@ import numpy as np
 import pyarrow
 import torch
 from pyarrow import parquet
-from scipy.stats import kendalltau, t
+from scipy.stats import kendalltau
 
+from intervals import half_width
 from nassay.estimators.analytic import Analytic
 from nassay.estimators.base import Fidelity
 from nassay.estimators.supernets import SuperNet
@@ -271,10 +272,8 @@ def estimate(values: Sequence[float | None]) -> Row:
     known = np.array([v for v in values if v is not None and np.isfinite(v)])
     if not len(known):
         return {"mean": None, "low": None, "high": None}
-    half = t.ppf(0.975, len(known) - 1) * known.std(ddof=1) / len(known) ** 0.5 if len(known) > 1 else None
-    mean = float(known.mean())
-    ends = {"low": None, "high": None} if half is None else {"low": mean - float(half), "high": mean + float(half)}
-    return {"mean": mean, **ends}
+    mean, half = float(known.mean()), half_width(known)
+    return {"mean": mean, "low": None if half is None else mean - half, "high": None if half is None else mean + half}
 
 
 def stability(rankings: np.ndarray) -> float | None:
