@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import t as student
 from torch import Tensor, nn
 from torch.nn import functional
 
+from intervals import half_width
 from nassay.estimators.base import Fidelity
 from nassay.estimators.training import Training
 from nassay.tasks.base import Split
@@ -119,11 +119,10 @@ def mean(runs: Sequence[Run], measure: str) -> float:
 def paired(runs: Sequence[Run], others: Sequence[Run], measure: str) -> dict[str, Any]:
     """Mean difference over seeds in points, its 95 % t interval, the differences, and how many favour the first."""
     differences = np.array([100 * (a[measure] - b[measure]) for a, b in zip(runs, others, strict=True)])
-    half = student.ppf(0.975, len(differences) - 1) * differences.std(ddof=1) / np.sqrt(len(differences))
-    middle = float(differences.mean())
+    middle, half = float(differences.mean()), half_width(differences)
     return {
         "difference": middle,
-        "ci": [middle - float(half), middle + float(half)],
+        "ci": None if half is None else [middle - half, middle + half],
         "each": differences.tolist(),
         "better": int((differences > 0).sum()),
     }
@@ -368,8 +367,8 @@ def percent(share: float) -> str:
 
 
 def interval(p: dict[str, Any]) -> str:
-    low, high = p["ci"]
-    return f"{p['difference']:+.2f} ({low:+.2f} to {high:+.2f}), {p['better']} of {len(p['each'])}"
+    around = "" if p["ci"] is None else f" ({p['ci'][0]:+.2f} to {p['ci'][1]:+.2f})"
+    return f"{p['difference']:+.2f}{around}, {p['better']} of {len(p['each'])}"
 
 
 if __name__ == "__main__":
