@@ -31,6 +31,12 @@ def test_certainty_gives_wilson_and_both_differences(sample):
     assert "the test items support" in random
 
 
+def test_a_training_that_has_hardly_begun_is_said_first(sample):
+    assert "Trained for" not in " ".join(findings.certainty(sample.summary))
+    sample.summary["best"]["epochs"] = 0.0968
+    assert findings.certainty(sample.summary)[0].startswith("Trained for 0.097 epochs only")
+
+
 def test_without_a_test_accuracy_nothing_is_claimed(sample):
     assert "nothing is known" in findings.certainty({"best": {"test_accuracy": None}, "task": {"test": 100}})[0]
     assert "nothing is known" in findings.certainty({"best": {"test_accuracy": 0.9}})[0]

@@ -9,6 +9,8 @@ from nassay.reports.comparison import Row, checks, metric_word, rows, value_of
 from nassay.reports.data import LATENCY, Candidate, Summary
 from nassay.reports.formats import digits, milliseconds, percent, points
 
+FEW_EPOCHS = 3  # with fewer a training has hardly begun
+
 
 def accuracy_interval(summary: Summary, candidate: Candidate) -> Interval | None:
     """Wilson's 95 % interval of a candidate's test accuracy; None without it or where the metric is no such share."""
@@ -60,6 +62,9 @@ def certainty(summary: Summary) -> list[str]:
     else:
         told = f"the 95 % interval of the test {word} is {percent(interval.low)} to {percent(interval.high)}."
     sentences = [f"Measured on {n} test items that the search never saw: {told}"]
+    epochs = best.get("epochs")
+    if epochs is not None and epochs < FEW_EPOCHS:
+        sentences.insert(0, f"Trained for {digits(epochs, 2)} epochs only, hardly a beginning: it needs more time.")
     for row in rows(summary):
         if row.role in ("reference", "random"):
             sentences.append(_difference(summary, best, row))
