@@ -252,6 +252,22 @@ def test_a_search_that_is_late_finishes_with_the_best_so_far(study, workers):
     assert [one.evaluator.text(a) for a in finish.finalists] == [best["architecture"]]
 
 
+def test_a_search_that_is_late_before_any_training_finishes_with_what_trains_fastest(study):
+    one = study(strategy="cascade", minutes=1.0, evaluations=None)
+    ask = one.strategy.ask
+
+    def late():
+        if any(r["estimator"] == "epoch_seconds" for r in one.ledger.records()):
+            one.clock._earlier = 58.0
+        return ask()
+
+    one.strategy.ask = late
+    finish = one.search()
+    paced = {r["architecture"]: r["value"] for r in one.ledger.records() if r["estimator"] == "epoch_seconds"}
+    assert len(set(paced.values())) > 1
+    assert [one.evaluator.text(a) for a in finish.finalists] == [min(paced, key=paced.get)]
+
+
 def test_leaving_a_study_ends_its_workers_and_notes_its_time(study):
     one = study(strategy="random")
     one.__enter__()

@@ -201,13 +201,16 @@ class Study:
         return True
 
     def _best_so_far(self) -> list[Architecture]:
-        """The best of the search in the ledger, or a random draw, for a search that was cut short.
+        """The best of the search in the ledger, for a search that was cut short.
 
-        The best trained; where none was trained, the best with the weights of a super-network.
+        The best trained; where none was trained, the best with the weights of a super-network, then the one that trains
+        fastest, as there is little time, then a random draw.
         """
         records = self.ledger.records()
-        inherited = [r for r in records if r["estimator"].startswith("inherited:") and r["value"] is not None]
+        ok = [r for r in records if r["value"] is not None]
+        inherited = [r for r in ok if r["estimator"].startswith("inherited:")]
         known = sorted(of_search(records) or inherited, key=lambda r: -r["value"])
+        known = known or sorted((r for r in ok if r["estimator"] == "epoch_seconds"), key=lambda r: r["value"])
         limit = self.plan.constraints.max_latency_ms
         for architecture in [self.space.from_string(r["architecture"]) for r in known] or [
             next(self.problem.stream("random"))
