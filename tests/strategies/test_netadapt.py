@@ -48,7 +48,7 @@ def test_it_ends_when_some_networks_keep_the_limit_and_the_first_of_them_comes_f
     way = [max(step, key=lambda r: r.value).request.architecture for step in steps_of(records)]
     assert [params(a) <= limit for a in way] == [False] * (len(way) - FITTING) + [True] * FITTING
     trained = [r.request.architecture for r in records if r.request.estimator == "training"]
-    assert trained[2 : 2 + FITTING] == way[-FITTING:]  # behind two random draws
+    assert trained[:FITTING] == way[-FITTING:]
     assert all(params(a) <= limit for a in trained)
 
 
@@ -70,7 +70,7 @@ def test_where_the_first_that_seems_to_keep_the_latency_does_not_the_next_one_is
     fitting = [a for a in way if problem.admits(a)]
     assert fitting[0] == slow[0]
     trained = [r.request.architecture for r in records if r.request.estimator == "training"]
-    assert trained[2 : 1 + FITTING] == fitting[1:]
+    assert trained[: FITTING - 1] == fitting[1:]
 
 
 class Macs:
@@ -99,7 +99,7 @@ def test_under_a_clock_it_comes_to_its_end_with_what_its_share_pays_for(oracle: 
     assert spent <= max(share, 2 * seconds)
     trained = [r.request.architecture for r in records if r.request.estimator == "training"]
     drawn = [a for _, a in zip(range(50), problem.stream("random"), strict=False)]
-    assert [a in drawn for a in trained[:4]] == [True, True, False, False]
+    assert [a in drawn for a in (*trained[:2], *trained[-2:])] == [False, False, True, True]
     assert all(problem.admits(a) for a in trained)
 
 

@@ -3,6 +3,8 @@ from dataclasses import replace
 import pytest
 
 from nassay.errors import NassayError
+from nassay.estimators.base import Fidelity
+from nassay.strategies.base import Request
 from nassay.strategies.problem import FINAL_EPOCHS, Constraints
 from nassay.studies import evaluate as evaluate_module
 from nassay.studies import study as study_module
@@ -266,6 +268,15 @@ def test_a_search_that_is_late_before_any_training_finishes_with_what_trains_fas
     paced = {r["architecture"]: r["value"] for r in one.ledger.records() if r["estimator"] == "epoch_seconds"}
     assert len(set(paced.values())) > 1
     assert [one.evaluator.text(a) for a in finish.finalists] == [min(paced, key=paced.get)]
+
+
+def test_a_search_that_is_late_before_its_first_training_finishes_with_what_it_was_about_to_train(study, monkeypatch):
+    one = study(strategy="random", minutes=1.0, evaluations=None)
+    wanted = next(one.problem.stream("wanted"))
+    monkeypatch.setattr(one.strategy, "ask", lambda: [Request(wanted, "training", Fidelity(seconds=1.0))])
+    one.clock._earlier = 58.0
+    assert one.search().finalists == [wanted]
+    assert wanted != next(one.problem.stream("random"))
 
 
 def test_leaving_a_study_ends_its_workers_and_notes_its_time(study):

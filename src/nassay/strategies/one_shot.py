@@ -60,7 +60,7 @@ class OneShot(Strategy):
         self.phase = "train"
         best = [a for a in dict.fromkeys([*proposed, *drawn]) if a not in random]
         chosen = yield from self.best_measured(best, count - len(random))
-        records = yield [Request(a, "training", fidelity) for a in random + chosen]
+        records = yield [Request(a, "training", fidelity) for a in chosen + random]
         trained = [r.request.architecture for r in ranked(records) if r.value is not None]
         baseline = yield from self.best_measured([a for a in trained if a in random], 1)
         self.random_baseline = next(iter(baseline), None)

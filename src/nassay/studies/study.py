@@ -118,7 +118,7 @@ class Study:
             self.strategy.tell(self._evaluate(requests, phase))
             if self.strategy.phase != phase:
                 self._tell(phase)
-        finalists = self._best_so_far() if self.strategy.finalists is None else self.strategy.finalists
+        finalists = self._best_so_far(requests) if self.strategy.finalists is None else self.strategy.finalists
         return self._finish(finalists or self._smallest())
 
     def _tell(self, phase: str) -> None:
@@ -200,21 +200,28 @@ class Study:
         self.ledger.put("stopped before batch", asked)
         return True
 
-    def _best_so_far(self) -> list[Architecture]:
+    def _best_so_far(self, unpaid: Sequence[Request]) -> list[Architecture]:
         """The best of the search in the ledger, for a search that was cut short.
 
-        The best trained; where none was trained, the best with the weights of a super-network, then the one that trains
-        fastest, as there is little time, then a random draw.
+        The best trained; where none was trained, the best with the weights of a super-network, then the first that was
+        about to be trained, then the one that trains fastest, as there is little time, then a random draw.
+
+        Args:
+            unpaid: the batch before which the search was cut short.
         """
         records = self.ledger.records()
         ok = [r for r in records if r["value"] is not None]
         inherited = [r for r in ok if r["estimator"].startswith("inherited:")]
         known = sorted(of_search(records) or inherited, key=lambda r: -r["value"])
-        known = known or sorted((r for r in ok if r["estimator"] == "epoch_seconds"), key=lambda r: r["value"])
+        paced = sorted((r for r in ok if r["estimator"] == "epoch_seconds"), key=lambda r: r["value"])
+        candidates = (
+            [self.space.from_string(r["architecture"]) for r in known]
+            or [r.architecture for r in unpaid if r.estimator == "training"]
+            or [self.space.from_string(r["architecture"]) for r in paced]
+            or [next(self.problem.stream("random"))]
+        )
         limit = self.plan.constraints.max_latency_ms
-        for architecture in [self.space.from_string(r["architecture"]) for r in known] or [
-            next(self.problem.stream("random"))
-        ]:
+        for architecture in candidates:
             if limit is None or (self.latency_ms(architecture) or limit) < limit:
                 return [architecture]
         return []
