@@ -28,6 +28,7 @@ from torch.nn.functional import interpolate
 from torch.optim.swa_utils import AveragedModel
 
 from nassay.estimators.base import Estimate, Fidelity
+from nassay.estimators.layout import memory_format
 from nassay.tasks.base import Split, Task
 
 FINAL_LOOKS = 15  # evaluations on the way of a final training
@@ -102,7 +103,8 @@ class Training:
         self.recipe = recipe or Recipe()
         self.resolution = fidelity.resolution if fidelity else 1.0
         self.annealed = 1.0
-        self.network = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.layout = memory_format(network)
+        self.network = network.to(self.device).to(memory_format=self.layout)  # type: ignore[call-overload]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_mix(seed, "criterion"))
             self.criterion = task.criterion().to(self.device)
@@ -302,7 +304,7 @@ class Training:
         if self.resolution != 1.0:
             size = [max(4, round(s * self.resolution)) for s in x.shape[-2:]]
             x = interpolate(x, size, mode="bilinear", antialias=True)
-        return x.contiguous(memory_format=torch.channels_last)
+        return x.contiguous(memory_format=self.layout)
 
     # Evaluation ----------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from nassay.estimators.base import Estimate
+from nassay.estimators.layout import memory_format
 from nassay.estimators.proxies.anatomy import Anatomy
 from nassay.estimators.proxies.base import Batch, Setting, Signal, Unmeasurable
 from nassay.estimators.proxies.base import proxies as registry
@@ -27,7 +28,6 @@ Outcome = float | Exception
 Heard = tuple[Pass, dict[type[Signal], Signal], dict[Signal, Exception]]
 
 PRECISIONS = (torch.float32, torch.float64)  # the second where the first overflows
-LAYOUTS = (torch.channels_last, torch.contiguous_format)  # the second for forwards that insist on it
 
 
 @torch.inference_mode(False)
@@ -90,7 +90,7 @@ def _measure(
     for dtype in PRECISIONS:
         left = [entry for entry in members if _overflown(outcomes.get(entry.name, math.inf))]
         if left:
-            conditions = Conditions(setting, seed, device, dtype, LAYOUTS[0])
+            conditions = Conditions(setting, seed, device, dtype, memory_format(anatomy.network))
             outcomes |= _attempt(anatomy, batch, left, conditions, finishing)
     shared = time.perf_counter() - began - sum(finishing.values())
     users = Counter(kind for entry in members for kind in entry.info["signals"])
@@ -138,10 +138,10 @@ def _listen(anatomy: Anatomy, batch: Batch, kinds: list[type[Signal]], condition
 
 
 def _variants(conditions: Conditions) -> Iterator[Conditions]:
-    """The ways to run a pass, each for networks that refuse the one before."""
+    """The ways to run a pass, each for networks that refuse the one before; some insist on contiguous maps."""
     sizes = [conditions.setting] + [replace(conditions.setting, size=None)] * (conditions.setting.size is not None)
     for setting in sizes:
-        for layout in LAYOUTS:
+        for layout in dict.fromkeys((conditions.memory_format, torch.contiguous_format)):
             yield replace(conditions, setting=setting, memory_format=layout)
 
 
