@@ -162,28 +162,31 @@ def rows(done: list[dict[str, Any]], seeds: int) -> list[dict[str, Any]]:
 
 
 def robustness(done: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each arm that has been repeated the mean accuracy on each proxy, and how these differ."""
+    """For each repeated arm the mean accuracy on each proxy, over the seeds that are complete, and how these differ."""
     table = open_table("nasbench201")
     space, test = table.space("cifar10"), table.values("cifar10", "test")
+    known = {(d["arm"], d.get("proxy", "base"), d["seed"]): d for d in done}
+    every = sorted({d["seed"] for d in done})
+    seeds = [seed for seed in every if all((arm, proxy, seed) in known for arm in ROBUST for proxy in PROXIES)]
+    if len(seeds) < 2:
+        return []
     told = []
     for arm in ROBUST:
-        means: dict[str, list[float]] = {}
+        accuracies = {}
         for proxy in PROXIES:
-            here = [d for d in done if d["arm"] == arm and on(d, proxy)]
-            values = [test[space.canonical(Architecture(space.name, tuple(d["choices"])))] for d in here]
-            if len(values) > 1:
-                means[proxy] = [float(np.mean(values)), float(np.std(values, ddof=1) / len(values) ** 0.5)]
-        if len(means) > 1:
-            levels = [level for level, _ in means.values()]
-            told.append(
-                {
-                    "arm": arm,
-                    "means": means,
-                    "mean": float(np.mean(levels)),
-                    "lowest": float(np.min(levels)),
-                    "spread": float(np.std(levels, ddof=1)),
-                }
-            )
+            cells = [Architecture(space.name, tuple(known[arm, proxy, seed]["choices"])) for seed in seeds]
+            accuracies[proxy] = [round(float(test[space.canonical(cell)]), 2) for cell in cells]
+        levels = [float(np.mean(values)) for values in accuracies.values()]
+        told.append(
+            {
+                "arm": arm,
+                "seeds": seeds,
+                "accuracies": accuracies,
+                "mean": float(np.mean(levels)),
+                "lowest": float(np.min(levels)),
+                "spread": float(np.std(levels, ddof=1)),
+            }
+        )
     return told
 
 
@@ -259,13 +262,20 @@ def page(found: dict[str, Any]) -> str:
         )
     lines += ["", reading({r["arm"]: r for r in found["rows"]})]
     if found["proxies"]:
-        lines += ["", "## On other proxies", "", "The same accuracy, and over proxies mean, lowest and deviation.", ""]
-        names = [proxy for proxy in PROXIES if any(proxy in r["means"] for r in found["proxies"])]
-        lines += [f"| arm | {' | '.join(names)} | mean | lowest | deviation |", "|---" * (len(names) + 4) + "|"]
+        count = len(found["proxies"][0]["seeds"])
+        lines += ["", "## On other proxies", "", f"The same accuracy, mean ± standard error over {count} seeds."]
+        lines += [
+            "",
+            f"| arm | {' | '.join(PROXIES)} | mean of these | lowest | deviation |",
+            "|---" * (len(PROXIES) + 4) + "|",
+        ]
         for r in found["proxies"]:
-            cells = [f"{r['means'][n][0]:.2f} ± {r['means'][n][1]:.2f}" if n in r["means"] else "–" for n in names]
+            cells = [f"{np.mean(v):.2f} ± {np.std(v, ddof=1) / len(v) ** 0.5:.2f}" for v in r["accuracies"].values()]
             cells += [shown(r[key]) for key in ("mean", "lowest", "spread")]
             lines.append(f"| {r['arm']} | {' | '.join(cells)} |")
+        plain, flooded = (r["accuracies"] for r in found["proxies"])
+        lines += ["", "With flooding minus without, by seed, 95 % t interval:", ""]
+        lines += [f"- {proxy}: {gain(flooded[proxy], plain[proxy])}" for proxy in PROXIES]
     return "\n".join(lines) + "\n"
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,9 @@ def _write(folder: Path, deployed: nn.Module, facts: dict[str, Any], text: str) 
         dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
     )
     content = io.BytesIO()  # written by torch itself, a full disk would end the process
-    torch.export.save(program, content, extra_files={"facts.json": json.dumps(facts)})
+    with warnings.catch_warnings():  # of weights that are parts of larger storages; what is written is checked
+        warnings.simplefilter("ignore", UserWarning)
+        torch.export.save(program, content, extra_files={"facts.json": json.dumps(facts)})
     (folder / "model.pt2").write_bytes(content.getbuffer())
     (folder / "architecture.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
     (folder / "README.md").write_text(text, "utf-8")
